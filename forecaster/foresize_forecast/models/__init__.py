@@ -1,0 +1,71 @@
+"""Forecasting models behind one small protocol: many histories in, many forecasts out.
+
+A model says how memory will go; what level is safe comes from `calibrate`, which compares models with what happened.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal, Protocol
+
+import numpy as np
+
+from foresize_forecast.series import FloatArray, Grid, History
+
+QuantilesByContainerAndTime = Annotated[FloatArray, Literal["levels", "containers", "time"]]
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """Expected usage of many containers over the intervals after their history.
+
+    Attributes:
+        grid: the intervals forecast.
+        mean: shape (containers, time), bytes, at least 0.
+        levels: the quantile levels, rising, each between 0 and 1.
+        quantiles: shape (levels, containers, time), bytes, at least 0 and not falling along the levels.
+        refusals: one entry a container: why there is no forecast (its rows are NaN), or None.
+    """
+
+    grid: Grid
+    mean: FloatArray
+    levels: tuple[float, ...]
+    quantiles: QuantilesByContainerAndTime
+    refusals: tuple[str | None, ...]
+
+    def __post_init__(self) -> None:
+        containers = len(self.refusals)
+        if self.mean.shape != (containers, self.grid.count):
+            raise ValueError(f"mean has shape {self.mean.shape}, expected {(containers, self.grid.count)}")
+        if self.quantiles.shape != (len(self.levels), containers, self.grid.count):
+            raise ValueError(f"quantiles have shape {self.quantiles.shape}, expected levels, containers, time")
+        if np.any(self.mean < 0) or np.any(self.quantiles < 0):
+            raise ValueError("memory is never below zero")
+
+
+class Fitted(Protocol):
+    """A model that has seen a history."""
+
+    def forecast(self, intervals: int, levels: tuple[float, ...]) -> Forecast:
+        """Forecast the `intervals` that follow the history, at the history's own step.
+
+        Args:
+            intervals: how many, at least 1.
+            levels: quantile levels wanted, rising, each between 0 and 1.
+        """
+        ...
+
+
+class Model(Protocol):
+    """A way to forecast memory."""
+
+    name: str
+    """As shown to users."""
+    cost: int
+    """Rank by computing time, cheapest first: between models that do equally well the cheaper one is chosen."""
+    min_days: float
+    """Days of measurements below which it refuses a container."""
+
+    def fit(self, history: History) -> Fitted:
+        """Learn from a history; a container that cannot be learnt from is refused in the forecast, never raised."""
+        ...
