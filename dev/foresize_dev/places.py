@@ -1,0 +1,23 @@
+"""Where the harness finds and keeps things. Nothing is ever written into the repository."""
+
+import os
+from pathlib import Path
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PARTS_SOURCES = REPOSITORY / "dev" / "parts"
+CHART = REPOSITORY / "charts" / "foresize"
+CRDS = REPOSITORY / "crds"
+
+
+def parts_cache() -> Path:
+    """Folder of the built parts: `FORESIZE_CACHE`, else the user's cache folder."""
+    base = os.environ.get("FORESIZE_CACHE")
+    if base:
+        return Path(base) / "parts"
+    home_cache = os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    return Path(home_cache) / "foresize" / "parts"
+
+
+def state_folder(name: str) -> Path:
+    """Folder of one cluster's state. Short, because a path of a unix socket holds 107 bytes."""
+    return Path(os.environ.get("FORESIZE_STATE", "/var/lib/foresize-dev")) / name

@@ -1,0 +1,36 @@
+"""Waiting with a deadline, for whoever waits: a wait that fails says what for, how long and what it saw last."""
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+class DeadlineError(AssertionError):
+    """What was waited for did not come in time."""
+
+
+def wait_for(what: str, probe: Callable[[], T | None], deadline_s: float, every_s: float = 0.1) -> T:
+    """Call `probe` until it returns something true, and return that.
+
+    Args:
+        what: what is waited for, for the message of the failure.
+        probe: may raise OSError, LookupError, ValueError or RuntimeError while the thing is not there yet.
+        deadline_s: seconds to wait at most.
+        every_s: pause between two calls.
+
+    Raises:
+        DeadlineError: the deadline passed; the text has what the last call returned or raised.
+    """
+    end = time.monotonic() + deadline_s
+    while True:
+        try:
+            seen: object = (value := probe())
+            if value:
+                return value
+        except (OSError, LookupError, ValueError, RuntimeError) as error:
+            seen = error
+        if time.monotonic() >= end:
+            raise DeadlineError(f"waited {deadline_s:g} s for {what}; last seen: {seen!r}")
+        time.sleep(every_s)

@@ -1,0 +1,3 @@
+module foresize.dev/parts/memhog
+
+go 1.24.0
