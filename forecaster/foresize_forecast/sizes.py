@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+from fnmatch import fnmatchcase
 
 MIB = 1 << 20
 
@@ -57,6 +58,10 @@ class ContainerPolicy:
     limit_ratio: float = 2.0
     """Limit over request (strategy Ratio)."""
 
+    def for_qos(self, qos: QosClass) -> ContainerPolicy:
+        """The policy as it can be kept: a Guaranteed pod's limit equals its request whatever is asked."""
+        return replace(self, limit=LimitStrategy.EQUAL_REQUEST) if qos is QosClass.GUARANTEED else self
+
 
 @dataclass(frozen=True, slots=True)
 class WorkloadPolicy:
@@ -74,3 +79,12 @@ class WorkloadPolicy:
     """A request is raised this long before its peak is due."""
     hold_leaks: bool = False
     """Stop raising what leaks."""
+
+    def container(self, name: str) -> ContainerPolicy | None:
+        """The policy of a container; None where no pattern matches its name, and it is left alone."""
+        return next((policy for pattern, policy in self.containers if fnmatchcase(name, pattern)), None)
+
+
+def in_mebibytes(value_bytes: float | None) -> str:
+    """For sentences: three digits, so `1.5Mi` and `210Mi`; `none` for None."""
+    return "none" if value_bytes is None else f"{float(f'{value_bytes / MIB:.3g}'):g}Mi"

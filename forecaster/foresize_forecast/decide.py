@@ -1,0 +1,124 @@
+"""(memory, evidence, outlook, policy, now) -> (target with its reason, new memory), for one container of a workload.
+
+Raises are made at once, on evidence; decreases wait for a cooldown, trusted data and enough history (`choices`).
+The same input twice gives the same decision. Pure: the clock is an argument.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from foresize_forecast import choices, fast, ladder
+from foresize_forecast.bounds import clamp
+from foresize_forecast.choices import Case, Choice, Evidence, Forecasted
+from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.plan import ceil_mib
+from foresize_forecast.reasons import Reason
+from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
+from foresize_forecast.sizing import wanted
+from foresize_forecast.state import Change, ContainerState
+from foresize_forecast.wording import message
+
+TREND_KEPT_S = 3600
+"""A limit that the fast clock raised stays until a forecast of an hour later has seen what it saw."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What a container's pods should have, and why.
+
+    `creation` is for pods born at any time within the horizon; None where there is no forecast to size them by.
+    """
+
+    target: Size
+    creation: Size | None
+    reason: Reason
+    message: str
+
+
+def decide(
+    state: ContainerState,
+    evidence: Evidence,
+    forecast: Forecasted | NoOutlook,
+    policies: tuple[WorkloadPolicy, ContainerPolicy],
+    now_s: float,
+) -> tuple[Verdict, ContainerState]:
+    """Decide one container's target.
+
+    Args:
+        state: what is remembered of it.
+        evidence: what is seen of it now.
+        forecast: its outlook and plan, or why there is none.
+        policies: the workload's and the container's own.
+        now_s: Unix seconds.
+    """
+    pace, policy = policies
+    state = ladder.forget_old_kills(_without_old_trend(state, forecast), now_s, pace.window_s)
+    if evidence.crossing_bytes is not None and not choices.is_held_leak(forecast, pace):
+        state = fast.after_crossing(state, evidence.crossing_bytes, evidence.crossing_limit_bytes, now_s)
+    case = Case(state, state.target or evidence.present, evidence, forecast, pace, policy, now_s)
+    if isinstance(forecast, NoOutlook):
+        creation = None
+        request = Choice(case.before.request_bytes, Reason.NO_OUTLOOK)
+        limit = choices.floored_limit(case)
+    else:
+        want = wanted(forecast.outlook, forecast.plan, policy, now_s)
+        creation = _creation(case, want.creation)
+        request = choices.request(case, want.now.request_bytes)
+        limit = choices.limit(case, want.now.limit_bytes)
+    target = clamp(_ordered(request.value_bytes, limit.value_bytes, policy), policy, evidence.room)
+    reason = min((request.reason, limit.reason), key=_MOST_TELLING.index)
+    verdict = Verdict(target, creation, reason, message(case, target, reason))
+    return verdict, _remembered(case, request, verdict)
+
+
+_MOST_TELLING = (
+    Reason.OOM_KILLED,
+    Reason.TREND,
+    Reason.PEAK_AHEAD,
+    Reason.FORECAST,
+    Reason.PEAK_PASSED,
+    Reason.LEAKING,
+    Reason.STALE_DATA,
+    Reason.NO_OUTLOOK,
+    Reason.COOLDOWN,
+    Reason.WITHIN_TOLERANCE,
+)
+"""Request and limit are chosen apart; of their two reasons this order tells which one a reader needs first."""
+
+
+def _creation(case: Case, want: Size) -> Size:
+    limit = None if want.limit_bytes is None else max(want.limit_bytes, ceil_mib(choices.floor(case)))
+    return clamp(_ordered(want.request_bytes, limit, case.policy), case.policy, case.evidence.room)
+
+
+def _ordered(request_bytes: int | None, limit_bytes: int | None, policy: ContainerPolicy) -> Size:
+    """Request and limit as one size; where the strategy ties them, the higher one is for both."""
+    if policy.limit is LimitStrategy.EQUAL_REQUEST:
+        both = choices.highest(request_bytes, limit_bytes)
+        return Size(both, both)
+    if request_bytes is not None and limit_bytes is not None:
+        return Size(min(request_bytes, limit_bytes), limit_bytes)
+    return Size(request_bytes, limit_bytes)
+
+
+def _without_old_trend(state: ContainerState, forecast: Forecasted | NoOutlook) -> ContainerState:
+    if not state.trend_raises_s or not isinstance(forecast, Forecasted):
+        return state
+    seen = forecast.outlook.made_at_s - state.trend_raises_s[-1] >= TREND_KEPT_S
+    return replace(state, trend_floor_bytes=0) if seen else state
+
+
+def _remembered(case: Case, request: Choice, verdict: Verdict) -> ContainerState:
+    before, target = case.before, verdict.target
+    state = replace(case.state, target=target)
+    if request.reason not in (Reason.COOLDOWN, Reason.STALE_DATA):
+        state = replace(state, request_needed_at_s=case.now_s)
+    if target.limit_bytes != before.limit_bytes:
+        state = replace(state, limit_changed_at_s=case.now_s)
+        lowered = before.limit_bytes and target.limit_bytes and target.limit_bytes < before.limit_bytes
+        state = replace(state, limit_before_lowering=before.limit_bytes if lowered else None)
+    if target != before:
+        change = Change(case.now_s, before, target, verdict.reason, verdict.message)
+        state = replace(state, last_change=change)
+    return state

@@ -1,0 +1,168 @@
+"""From a workload's targets to one pod's patch: all its containers at once, or what stands in the way.
+
+A target is for every replica; a pod is bound by its own use, node, quality-of-service class and by the resize that may
+be under way. Everything that the API server or the kubelet would refuse is found here, before the patch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from foresize_forecast import ladder
+from foresize_forecast.choices import highest, in_use_bytes
+from foresize_forecast.podroom import PodChange, within_room
+from foresize_forecast.pods import ContainerView, PodView, ResizePhase, Room
+from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.sizes import MIB, QosClass, Size
+from foresize_forecast.state import Attempt
+
+DEFERRED_GIVE_UP_S = 300
+"""A resize that waits this long goes back to what is in force: until then the scheduler counts the size that is not
+there, and so do other resizes (VPA waits as long before it evicts)."""
+ERROR_GIVE_UP_S = 120
+"""The same for one that the runtime refuses, for example a limit below use: the kubelet retries every 12 s."""
+FIRST_PAUSE_S = 30
+"""After a refusal; it doubles with each further one, up to `LONGEST_PAUSE_S`."""
+LONGEST_PAUSE_S = 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """Whether a revision has run long enough to be sized below its template."""
+
+    request: bool
+    limit: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PodNeeds:
+    """What bears on one pod.
+
+    Attributes:
+        targets: by container name.
+        template: by container name, the sizes its owner wrote: what an unproven revision gets at least.
+        proven: how far its revision is proven by samples of its own.
+        usage_bytes: by container name, newest working set.
+        room: its node's and namespace's.
+        attempt: the last resize asked of it.
+        now_s: Unix seconds.
+    """
+
+    targets: Mapping[str, Size]
+    template: Mapping[str, Size]
+    proven: Proven
+    usage_bytes: Mapping[str, float]
+    room: Room
+    attempt: Attempt | None
+    now_s: float
+
+
+def change(pod: PodView, needs: PodNeeds) -> PodChange | Blocked | None:
+    """What to patch in a pod; None where it has what it should."""
+    if pod.terminating or pod.ignored:
+        return None
+    fitted = [(c, _fitted(pod, c, needs)) for c in pod.containers if c.name in needs.targets]
+    sizes = {c.name: size for c, size in fitted if not _same(size, c.size)}
+    if not sizes:
+        return None
+    return _obstacle(pod, sizes, needs) or within_room(pod, sizes, needs.room)
+
+
+def way_back(pod: PodView, now_s: float) -> PodChange | None:
+    """The patch that ends a resize which cannot be: back to what is in force; None while there is hope."""
+    patience_s = {
+        ResizePhase.DEFERRED: DEFERRED_GIVE_UP_S,
+        ResizePhase.INFEASIBLE: 0,
+        ResizePhase.ERROR: ERROR_GIVE_UP_S,
+    }.get(pod.resize.phase)
+    if patience_s is None or now_s - (pod.resize.since_s or now_s) < patience_s:
+        return None
+    sizes = {c.name: c.actual for c in pod.containers if c.actual is not None and c.actual != c.size}
+    return PodChange(sizes, pod.resize.message) if sizes else None
+
+
+def after_refusal(attempt: Attempt | None, message: str, now_s: float) -> Attempt:
+    """The memory of a resize that was refused or given up: tried again after a pause that doubles up to an hour."""
+    failures = (attempt.failures if attempt else 0) + 1
+    pause_s = min(FIRST_PAUSE_S * 2 ** min(failures - 1, 10), LONGEST_PAUSE_S)
+    return Attempt(now_s, failures, message, now_s + pause_s)
+
+
+def _fitted(pod: PodView, container: ContainerView, needs: PodNeeds) -> Size:
+    """The target as this container can have it: proven, above its use, a limit kept where it cannot be removed."""
+    target = _proven(needs.targets[container.name], container, needs)
+    in_use = in_use_bytes(needs.usage_bytes.get(container.name))
+    request = _not_lowered_below(in_use, container.size.request_bytes, target.request_bytes)
+    limit = container.size.limit_bytes if target.limit_bytes is None else target.limit_bytes
+    limit = _not_lowered_below(in_use, container.size.limit_bytes, limit)
+    stale = limit == container.size.limit_bytes and ladder.cgroup_may_be_stale(container, needs.attempt)
+    limit = limit - MIB if limit is not None and stale else limit
+    if pod.qos is QosClass.GUARANTEED:
+        return Size(limit, limit)
+    if request is not None and limit is not None:
+        request = min(request, limit - MIB if container.cpu_guaranteed else limit)
+    return Size(request, limit)
+
+
+def _proven(target: Size, container: ContainerView, needs: PodNeeds) -> Size:
+    """The target, but at least the template's size where the pod's revision is still unproven."""
+    template = needs.template.get(container.name, container.size)
+    request, limit = target.request_bytes, target.limit_bytes
+    if not needs.proven.request:
+        request = highest(request, template.request_bytes)
+    if not needs.proven.limit:
+        limit = None if template.limit_bytes is None else highest(limit, template.limit_bytes)
+    return Size(request if limit is None or request is None else min(request, limit), limit)
+
+
+def _same(one: Size, other: Size) -> bool:
+    """Alike to a MiB: less is not worth a patch, and a stale cgroup is healed by as much."""
+    return _near(one.request_bytes, other.request_bytes) and _near(one.limit_bytes, other.limit_bytes)
+
+
+def _near(one: int | None, other: int | None) -> bool:
+    return one == other if one is None or other is None else abs(one - other) < MIB
+
+
+def _not_lowered_below(floor_bytes: int, before_bytes: int | None, wanted_bytes: int | None) -> int | None:
+    """A lower value only down to the floor; where even the present one is below that, it stays."""
+    if wanted_bytes is None or before_bytes is None or wanted_bytes >= before_bytes:
+        return wanted_bytes
+    return min(before_bytes, max(wanted_bytes, floor_bytes))
+
+
+def _obstacle(pod: PodView, sizes: Mapping[str, Size], needs: PodNeeds) -> Blocked | None:
+    """The first thing that forbids any patch of this pod now."""
+    changed = [c for c in pod.containers if c.name in sizes]
+    if pod.qos is QosClass.BEST_EFFORT:
+        return Blocked(Obstacle.BEST_EFFORT, "a BestEffort pod cannot be resized: give its template a memory request")
+    if pod.pod_level_resources:
+        return Blocked(Obstacle.POD_LEVEL_RESOURCES, "its pod has resources of its own (spec.resources)")
+    if names := ", ".join(c.name for c in changed if c.restarts_on_resize):
+        return Blocked(Obstacle.RESTART_ON_RESIZE, f"the resizePolicy of {names} asks for a restart")
+    if names := ", ".join(c.name for c in pod.containers if c.running_since_s is None):
+        return Blocked(Obstacle.BACK_OFF, f"{names} is not running: a resize now would not reach the kernel")
+    if names := ", ".join(c.name for c in changed if c.actual is None):
+        return Blocked(Obstacle.NOT_READY_TO_RESIZE, f"the kubelet has yet to tell the resources of {names}")
+    if needs.attempt and needs.now_s < needs.attempt.wait_until_s:
+        return Blocked(Obstacle.REFUSED, needs.attempt.message)
+    return _resize_under_way(pod, sizes)
+
+
+def _resize_under_way(pod: PodView, sizes: Mapping[str, Size]) -> Blocked | None:
+    """A resize that has not ended is waited for, but a higher limit never waits: it is what saves from a kill."""
+    if any(_raises_limit(c, sizes[c.name]) for c in pod.containers if c.name in sizes):
+        return None
+    obstacle = {
+        ResizePhase.IN_PROGRESS: Obstacle.RESIZE_IN_PROGRESS,
+        ResizePhase.DEFERRED: Obstacle.DEFERRED,
+        ResizePhase.INFEASIBLE: Obstacle.INFEASIBLE,
+        ResizePhase.ERROR: Obstacle.RUNTIME_ERROR,
+    }.get(pod.resize.phase)
+    return Blocked(obstacle, pod.resize.message or "a resize is under way") if obstacle else None
+
+
+def _raises_limit(container: ContainerView, size: Size) -> bool:
+    before = container.size.limit_bytes
+    return before is not None and size.limit_bytes is not None and size.limit_bytes > before

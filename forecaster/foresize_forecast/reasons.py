@@ -1,0 +1,47 @@
+"""Why a size is what it is, and what keeps a change from being made: the words users see on resources and Events."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a target moved or stayed. CamelCase, because Kubernetes shows it as an Event's and a condition's reason."""
+
+    FORECAST = "Forecast"
+    PEAK_AHEAD = "PeakAhead"
+    PEAK_PASSED = "PeakPassed"
+    OOM_KILLED = "OOMKilled"
+    TREND = "TrendCrossesLimit"
+    WITHIN_TOLERANCE = "WithinTolerance"
+    COOLDOWN = "Cooldown"
+    NO_OUTLOOK = "NoForecast"
+    STALE_DATA = "StaleData"
+    LEAKING = "Leaking"
+
+
+class Obstacle(StrEnum):
+    """What keeps a pod from its target."""
+
+    BEST_EFFORT = "QoSBestEffort"
+    POD_LEVEL_RESOURCES = "PodLevelResources"
+    RESTART_ON_RESIZE = "RestartOnResize"
+    BACK_OFF = "InBackOff"
+    NOT_READY_TO_RESIZE = "NoResizeStatus"
+    RESIZE_IN_PROGRESS = "ResizeInProgress"
+    NODE_FULL = "NodeFull"
+    QUOTA = "QuotaExhausted"
+    REFUSED = "Refused"
+    DEFERRED = "ResizeDeferred"
+    INFEASIBLE = "ResizeInfeasible"
+    RUNTIME_ERROR = "ResizeError"
+    IN_USE = "MemoryInUse"
+
+
+@dataclass(frozen=True, slots=True)
+class Blocked:
+    """A change that is not made now, and what stands in its way."""
+
+    obstacle: Obstacle
+    message: str

@@ -1,0 +1,178 @@
+"""What the operator remembers of a workload between two looks, and its compact form in MemoryForecast.status.state.
+
+Kills teach for days, cooldowns last for hours: both must outlive the operator, its pods and the workload's own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from foresize_forecast.pods import Kill
+from foresize_forecast.reasons import Reason
+from foresize_forecast.sizes import Size
+
+VERSION = 1
+KILLS_KEPT = 10
+REVISIONS_KEPT = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """The last time that a target moved."""
+
+    at_s: float
+    before: Size
+    after: Size
+    reason: Reason
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerState:
+    """Memory of one container of a workload."""
+
+    target: Size | None = None
+    """What its pods should have now; None before the first decision."""
+    request_needed_at_s: float = 0.0
+    """When the present request was last needed: the start of its cooldown."""
+    limit_changed_at_s: float = 0.0
+    """When the limit last moved: the start of its cooldown."""
+    limit_before_lowering: int | None = None
+    """The limit before it was last lowered: where a kill returns it to at least."""
+    kills: tuple[Kill, ...] = ()
+    """The newest `KILLS_KEPT`, oldest first."""
+    kill_floor_bytes: int = 0
+    """The limit that the kills have taught; it ends with the window after the last of them."""
+    trend_floor_bytes: int = 0
+    """The limit that the fast clock asked for."""
+    trend_raises_s: tuple[float, ...] = ()
+    """When the fast clock raised the limit in the last day."""
+    last_change: Change | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """The last resize that was asked of a pod."""
+
+    at_s: float
+    failures: int = 0
+    """Refusals in a row."""
+    message: str = ""
+    """The last refusal, in the API server's words."""
+    wait_until_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class WorkloadState:
+    """Memory of one workload. Never changed in place."""
+
+    containers: Mapping[str, ContainerState] = field(default_factory=dict)
+    attempts: Mapping[str, Attempt] = field(default_factory=dict)
+    """By pod uid."""
+    revisions: Mapping[str, float] = field(default_factory=dict)
+    """When each revision's first sample was taken, newest `REVISIONS_KEPT`."""
+
+    def container(self, name: str) -> ContainerState:
+        """The memory of a container, empty where there is none."""
+        return self.containers.get(name, ContainerState())
+
+    def with_container(self, name: str, state: ContainerState) -> WorkloadState:
+        """The same with another memory of one container."""
+        return replace(self, containers={**self.containers, name: state})
+
+    def with_attempt(self, pod_uid: str, attempt: Attempt) -> WorkloadState:
+        """The same with another attempt on one pod."""
+        return replace(self, attempts={**self.attempts, pod_uid: attempt})
+
+
+def dump(state: WorkloadState) -> dict[str, Any]:
+    """The state as JSON, empty fields left out: it is stored in an object that every reader gets."""
+    return {
+        "version": VERSION,
+        "containers": {name: _dump_container(c) for name, c in sorted(state.containers.items())},
+        "attempts": {
+            uid: _bare({"at": a.at_s, "failures": a.failures, "message": a.message, "waitUntil": a.wait_until_s})
+            for uid, a in sorted(state.attempts.items())
+        },
+        "revisions": dict(sorted(state.revisions.items())),
+    }
+
+
+def load(stored: Mapping[str, Any] | None) -> WorkloadState:
+    """The state that `dump` made.
+
+    Raises:
+        ValueError: the version is another one; the caller says so instead of forgetting what kills taught.
+    """
+    if not stored:
+        return WorkloadState()
+    if stored.get("version") != VERSION:
+        raise ValueError(f"status.state has version {stored.get('version')!r}, this release reads {VERSION}")
+    return WorkloadState(
+        containers={name: _load_container(c) for name, c in stored.get("containers", {}).items()},
+        attempts={
+            uid: Attempt(a["at"], a.get("failures", 0), a.get("message", ""), a.get("waitUntil", 0.0))
+            for uid, a in stored.get("attempts", {}).items()
+        },
+        revisions=dict(stored.get("revisions", {})),
+    )
+
+
+def _dump_container(state: ContainerState) -> dict[str, Any]:
+    change = state.last_change
+    return _bare(
+        {
+            "target": _dump_size(state.target),
+            "requestNeededAt": state.request_needed_at_s,
+            "limitChangedAt": state.limit_changed_at_s,
+            "limitBeforeLowering": state.limit_before_lowering,
+            "kills": [[kill.at_s, kill.limit_bytes] for kill in state.kills],
+            "killFloor": state.kill_floor_bytes,
+            "trendFloor": state.trend_floor_bytes,
+            "trendRaises": list(state.trend_raises_s),
+            "lastChange": change
+            and {
+                "at": change.at_s,
+                "from": _dump_size(change.before),
+                "to": _dump_size(change.after),
+                "reason": str(change.reason),
+                "message": change.message,
+            },
+        }
+    )
+
+
+def _load_container(stored: Mapping[str, Any]) -> ContainerState:
+    change = stored.get("lastChange")
+    return ContainerState(
+        target=_load_size(stored["target"]) if "target" in stored else None,
+        request_needed_at_s=stored.get("requestNeededAt", 0.0),
+        limit_changed_at_s=stored.get("limitChangedAt", 0.0),
+        limit_before_lowering=stored.get("limitBeforeLowering"),
+        kills=tuple(Kill(at_s, limit_bytes) for at_s, limit_bytes in stored.get("kills", [])),
+        kill_floor_bytes=stored.get("killFloor", 0),
+        trend_floor_bytes=stored.get("trendFloor", 0),
+        trend_raises_s=tuple(stored.get("trendRaises", [])),
+        last_change=change
+        and Change(
+            change["at"],
+            _load_size(change["from"]),
+            _load_size(change["to"]),
+            Reason(change["reason"]),
+            change["message"],
+        ),
+    )
+
+
+def _dump_size(size: Size | None) -> list[int | None] | None:
+    return None if size is None else [size.request_bytes, size.limit_bytes]
+
+
+def _load_size(stored: list[int | None]) -> Size:
+    return Size(stored[0], stored[1])
+
+
+def _bare(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value not in (None, 0, "", [], {})}

@@ -1,0 +1,64 @@
+"""A decision in a sentence, for Events, MemoryForecast and logs."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from foresize_forecast import fast
+from foresize_forecast.choices import Case
+from foresize_forecast.outlook import NoOutlook, Outlook
+from foresize_forecast.reasons import Reason
+from foresize_forecast.sizes import Size, in_mebibytes
+
+
+def message(case: Case, target: Size, reason: Reason) -> str:
+    """What moved from where to where, and why."""
+    return f"{_movement(case.before, target)}: {_because(case, reason)}"
+
+
+def _movement(before: Size, target: Size) -> str:
+    def one(name: str, old: int | None, new: int | None) -> str:
+        return (
+            f"{name} {in_mebibytes(old)} -> {in_mebibytes(new)}" if old != new else f"{name} stays {in_mebibytes(old)}"
+        )
+
+    request = one("request", before.request_bytes, target.request_bytes)
+    return f"{request}, {one('limit', before.limit_bytes, target.limit_bytes)}"
+
+
+def _because(case: Case, reason: Reason) -> str:
+    if reason is Reason.OOM_KILLED:
+        last = case.state.kills[-1].limit_bytes if case.state.kills else None
+        return f"killed at its limit of {in_mebibytes(last)}"
+    if reason is Reason.TREND:
+        return f"its memory rises to {in_mebibytes(case.evidence.crossing_bytes)} within {fast.AHEAD_S // 60} minutes"
+    if isinstance(case.forecast, NoOutlook):
+        return case.forecast.message
+    return _because_of_forecast(case, case.forecast.outlook, reason)
+
+
+def _because_of_forecast(case: Case, outlook: Outlook, reason: Reason) -> str:
+    peak = f"a peak of {in_mebibytes(outlook.peak_bytes)} is forecast for {_clock(outlook.peak_at_s)}"
+    match reason:
+        case Reason.PEAK_PASSED:
+            return f"the need has passed; {peak}"
+        case Reason.LEAKING:
+            return "it leaks and the policy holds leaks"
+        case Reason.STALE_DATA:
+            return _why_not_lower(case, outlook)
+        case Reason.COOLDOWN:
+            return f"lower is enough, but its cooldown of {case.pace.cooldown_s} s runs"
+        case _:
+            return peak
+
+
+def _why_not_lower(case: Case, outlook: Outlook) -> str:
+    if case.evidence.distrust:
+        return case.evidence.distrust
+    if case.evidence.usage_bytes is None:
+        return "no newest sample to lower it against"
+    return f"{outlook.days:.1f} days of history are too few to lower it"
+
+
+def _clock(instant_s: float) -> str:
+    return datetime.fromtimestamp(instant_s, UTC).strftime("%H:%M:%SZ")

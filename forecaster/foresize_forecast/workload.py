@@ -1,0 +1,181 @@
+"""One look at a workload: every container decided, every pod held against its target, the sizes new pods get."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from foresize_forecast import fast, ladder
+from foresize_forecast.choices import LIMIT_DAYS, REQUEST_DAYS, Evidence, Forecasted
+from foresize_forecast.decide import Verdict, decide
+from foresize_forecast.fast import Recent
+from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.podchange import PodNeeds, Proven, change
+from foresize_forecast.podroom import PodChange
+from foresize_forecast.pods import PodView, Room
+from foresize_forecast.reasons import Blocked
+from foresize_forecast.sizes import QosClass, Size, WorkloadPolicy
+from foresize_forecast.state import REVISIONS_KEPT, WorkloadState
+
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that is seen of a workload at one moment.
+
+    Attributes:
+        now_s: Unix seconds.
+        pods: its living pods.
+        recent: newest samples by (pod name, container name).
+        template: the sizes in its pod template, by container name.
+        qos: the class that its template gives.
+        limit_range: bounds of its namespace.
+        distrust: why its samples cannot be trusted to lower anything; empty if they can.
+        first_samples_s: by revision, when its first sample was taken, as far as the history tells.
+    """
+
+    now_s: float
+    pods: tuple[PodView, ...]
+    recent: Mapping[tuple[str, str], Recent]
+    template: Mapping[str, Size]
+    qos: QosClass
+    limit_range: Room = field(default_factory=Room)
+    distrust: str = ""
+    first_samples_s: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Review:
+    """What a look found: a verdict for each container that the policy names, and the memory to keep."""
+
+    verdicts: Mapping[str, Verdict]
+    state: WorkloadState
+
+
+def review(
+    state: WorkloadState,
+    seen: Observation,
+    forecasts: Mapping[str, Forecasted | NoOutlook],
+    policy: WorkloadPolicy,
+) -> Review:
+    """Decide every container of a workload.
+
+    Args:
+        state: what is remembered of the workload.
+        seen: what is seen of it.
+        forecasts: by container name; a container that is missing has no forecast yet.
+        policy: what its MemoryPolicy asks.
+    """
+    state = _kept_current(_with_kills(state, seen.pods), seen)
+    verdicts: dict[str, Verdict] = {}
+    for name in sorted(seen.template):
+        asked = policy.container(name)
+        if asked is None:
+            continue
+        forecast = forecasts.get(name, NoOutlook("NotForecastYet", "its first forecast is on the way"))
+        policies = (policy, asked.for_qos(seen.qos))
+        verdict, remembered = decide(state.container(name), _evidence(name, seen), forecast, policies, seen.now_s)
+        verdicts[name] = verdict
+        state = state.with_container(name, remembered)
+    return Review(verdicts, state)
+
+
+def pod_change(pod: PodView, found: Review, seen: Observation, room: Room) -> PodChange | Blocked | None:
+    """What one pod needs to have its workload's targets; None where it has them.
+
+    Args:
+        pod: one of the workload's.
+        found: the review of its workload.
+        seen: the observation that the review was made of.
+        room: on its node and in its namespace's quota.
+    """
+    usage = {
+        name: recent.usage_bytes for name in found.verdicts if (recent := seen.recent.get((pod.name, name))) is not None
+    }
+    needs = PodNeeds(
+        targets={name: verdict.target for name, verdict in found.verdicts.items()},
+        template=seen.template,
+        proven=proven(found.state, pod.revision, seen.now_s),
+        usage_bytes=usage,
+        room=room,
+        attempt=found.state.attempts.get(pod.uid),
+        now_s=seen.now_s,
+    )
+    return change(pod, needs)
+
+
+def proven(state: WorkloadState, revision: str, now_s: float) -> Proven:
+    """A revision is proven for its request after an hour of its own samples, for its limit after a day."""
+    if not revision:
+        return Proven(request=True, limit=True)
+    days = (now_s - state.revisions.get(revision, now_s)) / DAY_S
+    return Proven(request=days >= REQUEST_DAYS, limit=days >= LIMIT_DAYS)
+
+
+def creation_sizes(found: Review, seen: Observation, replicas: int, quota: Room) -> dict[str, Size]:
+    """What new pods are born with, by container; empty where nothing is known.
+
+    Where a memory quota exists and has no room for all replicas to grow, a pod is born no larger than its template
+    says: one that could be created without us can be created with us.
+    """
+    sizes = {name: verdict.creation for name, verdict in found.verdicts.items() if verdict.creation is not None}
+    grown = [(sizes[name], seen.template.get(name, sizes[name])) for name in sizes]
+    request_growth = sum(max(0, (s.request_bytes or 0) - (t.request_bytes or 0)) for s, t in grown) * max(1, replicas)
+    limit_growth = sum(max(0, (s.limit_bytes or 0) - (t.limit_bytes or 0)) for s, t in grown) * max(1, replicas)
+    tight_request = quota.quota_request_free_bytes is not None and request_growth > quota.quota_request_free_bytes
+    tight_limit = quota.quota_limit_free_bytes is not None and limit_growth > quota.quota_limit_free_bytes
+    if not (tight_request or tight_limit):
+        return sizes
+    return {name: _at_most(size, seen.template.get(name, size)) for name, size in sizes.items()}
+
+
+def _at_most(size: Size, ceiling: Size) -> Size:
+    request = _least(size.request_bytes, ceiling.request_bytes)
+    limit = _least(size.limit_bytes, ceiling.limit_bytes)
+    return Size(request if limit is None or request is None else min(request, limit), limit)
+
+
+def _least(one: int | None, other: int | None) -> int | None:
+    return one if other is None else other if one is None else min(one, other)
+
+
+def _evidence(name: str, seen: Observation) -> Evidence:
+    views = [(pod, view) for pod in seen.pods if (view := pod.container(name)) is not None]
+    present = max((view.size for _, view in views), key=_weight, default=seen.template[name])
+    recents = [(view, seen.recent[pod.name, name]) for pod, view in views if (pod.name, name) in seen.recent]
+    usage = max((recent.usage_bytes for _, recent in recents), default=None)
+    crossings = [
+        (reached, limit)
+        for view, recent in recents
+        if (limit := view.size.limit_bytes) is not None and (reached := fast.crossing(recent, limit)) is not None
+    ]
+    reached, limit = max(crossings, default=(None, 0))
+    return Evidence(present, usage, reached, limit, seen.limit_range, seen.distrust)
+
+
+def _weight(size: Size) -> tuple[int, int]:
+    return (size.limit_bytes or 0, size.request_bytes or 0)
+
+
+def _with_kills(state: WorkloadState, pods: tuple[PodView, ...]) -> WorkloadState:
+    """The ladder climbed for every kill that a pod's status tells, also one that happened while nobody watched."""
+    for pod in pods:
+        for view in pod.containers:
+            if view.last_kill is not None:
+                taught = ladder.after_kill(state.container(view.name), view.last_kill)
+                state = state.with_container(view.name, taught)
+    return state
+
+
+def _kept_current(state: WorkloadState, seen: Observation) -> WorkloadState:
+    """Revisions seen for the first time are noted, and attempts on pods that are gone forgotten."""
+    first_s = dict(state.revisions)
+    for pod in seen.pods:
+        if pod.revision:
+            sampled_s = seen.first_samples_s.get(pod.revision, pod.created_s)
+            first_s[pod.revision] = min(first_s.get(pod.revision, sampled_s), pod.created_s, sampled_s)
+    newest = dict(sorted(first_s.items(), key=lambda item: item[1])[-REVISIONS_KEPT:])
+    living = {pod.uid for pod in seen.pods}
+    attempts = {uid: attempt for uid, attempt in state.attempts.items() if uid in living}
+    return replace(state, revisions=newest, attempts=attempts)
