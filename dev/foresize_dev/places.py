@@ -18,6 +18,7 @@ def parts_cache() -> Path:
     return Path(home_cache) / "foresize" / "parts"
 
 
-def state_folder(name: str) -> Path:
-    """Folder of one cluster's state. Short, because a path of a unix socket holds 107 bytes."""
-    return Path(os.environ.get("FORESIZE_STATE", "/var/lib/foresize-dev")) / name
+# Short, because the path of a unix socket holds 107 bytes.
+STATE = Path(os.environ.get("FORESIZE_STATE", "/var/lib/foresize-dev"))
+DEMO_STATE = STATE / "demo"
+TEST_STATE = STATE / "test"
