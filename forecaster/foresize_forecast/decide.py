@@ -27,10 +27,14 @@ TREND_KEPT_S = 3600
 class Verdict:
     """What a container's pods should have, and why.
 
-    `creation` is for pods born at any time within the horizon; None where there is no forecast to size them by.
+    Attributes:
+        target: what its pods should have now, as far as cooldowns and steps allow.
+        wanted: what the forecast asks for now; None where there is none.
+        creation: for pods born at any time within the horizon; None where there is no forecast to size them by.
     """
 
     target: Size
+    wanted: Size | None
     creation: Size | None
     reason: Reason
     message: str
@@ -58,17 +62,17 @@ def decide(
         state = fast.after_crossing(state, evidence.crossing_bytes, evidence.crossing_limit_bytes, now_s)
     case = Case(state, state.target or evidence.present, evidence, forecast, pace, policy, now_s)
     if isinstance(forecast, NoOutlook):
-        creation = None
+        wish = creation = None
         request = Choice(case.before.request_bytes, Reason.NO_OUTLOOK)
         limit = choices.floored_limit(case)
     else:
         want = wanted(forecast.outlook, forecast.plan, policy, now_s)
-        creation = _creation(case, want.creation)
+        wish, creation = _bounded(case, want.now), _bounded(case, want.creation)
         request = choices.request(case, want.now.request_bytes)
         limit = choices.limit(case, want.now.limit_bytes)
     target = clamp(_ordered(request.value_bytes, limit.value_bytes, policy), policy, evidence.room)
     reason = min((request.reason, limit.reason), key=_MOST_TELLING.index)
-    verdict = Verdict(target, creation, reason, message(case, target, reason))
+    verdict = Verdict(target, wish, creation, reason, message(case, target, reason))
     return verdict, _remembered(case, request, verdict)
 
 
@@ -87,7 +91,8 @@ _MOST_TELLING = (
 """Request and limit are chosen apart; of their two reasons this order tells which one a reader needs first."""
 
 
-def _creation(case: Case, want: Size) -> Size:
+def _bounded(case: Case, want: Size) -> Size:
+    """What is wanted, with what kills and trends taught and within bounds; no cooldown, no step."""
     limit = None if want.limit_bytes is None else max(want.limit_bytes, ceil_mib(choices.floor(case)))
     return clamp(_ordered(want.request_bytes, limit, case.policy), case.policy, case.evidence.room)
 

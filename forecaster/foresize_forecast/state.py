@@ -93,7 +93,7 @@ def dump(state: WorkloadState) -> dict[str, Any]:
         "version": VERSION,
         "containers": {name: _dump_container(c) for name, c in sorted(state.containers.items())},
         "attempts": {
-            uid: _bare({"at": a.at_s, "failures": a.failures, "message": a.message, "waitUntil": a.wait_until_s})
+            uid: {"at": a.at_s} | _bare({"failures": a.failures, "message": a.message, "waitUntil": a.wait_until_s})
             for uid, a in sorted(state.attempts.items())
         },
         "revisions": dict(sorted(state.revisions.items())),

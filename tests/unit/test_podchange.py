@@ -1,0 +1,227 @@
+"""From targets to one pod's patch."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import NOW_S, container, mi, pod, size
+from foresize_forecast.podchange import (
+    DEFERRED_GIVE_UP_S,
+    ERROR_GIVE_UP_S,
+    PodNeeds,
+    Proven,
+    after_refusal,
+    change,
+    way_back,
+)
+from foresize_forecast.podroom import PodChange
+from foresize_forecast.pods import Kill, PodView, Resize, ResizePhase, Room
+from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.sizes import QosClass, Size
+from foresize_forecast.state import Attempt
+
+TARGET = {"app": size(100, 146)}
+
+
+def needs(targets: Mapping[str, Size] = TARGET, **changes: Any) -> PodNeeds:
+    """What bears on a pod that runs a proven revision on a node with room."""
+    given_: dict[str, Any] = {
+        "targets": targets,
+        "template": {"app": size(64, 128)},
+        "proven": Proven(request=True, limit=True),
+        "usage_bytes": {"app": float(mi(50))},
+        "room": Room(),
+        "attempt": None,
+        "now_s": NOW_S,
+    }
+    return PodNeeds(**{**given_, **changes})
+
+
+def test_all_containers_of_a_pod_change_in_one_patch() -> None:
+    """Two containers that differ from their targets are in the same patch; one that does not is left out."""
+    views = pod(container("app"), container("sidecar", sidecar=True), container("same", size(10, 20)))
+    targets = {"app": size(100, 146), "sidecar": size(50, 90), "same": size(10, 20)}
+
+    assert PodChange({"app": size(100, 146), "sidecar": size(50, 90)}) == change(views, needs(targets))
+
+
+def test_a_pod_that_has_its_targets_gets_no_second_patch() -> None:
+    """The same input twice gives no second write."""
+    assert change(pod(container(present=size(100, 146))), needs()) is None
+
+
+def test_less_than_a_mebibyte_is_no_change() -> None:
+    """A pod written in other units is not patched for a rounding."""
+    odd = Size(mi(100) + 1000, mi(146) - 1000)
+
+    assert change(pod(container(present=odd)), needs()) is None
+
+
+def test_a_limit_is_never_lowered_below_this_pods_use() -> None:
+    """A hot replica at 300 MiB keeps 300 x 1.05 + 8 = 323 MiB, though its workload's target is 146."""
+    hot = pod(container(present=size(100, 500)))
+
+    assert PodChange({"app": size(100, 323)}) == change(hot, needs(usage_bytes={"app": float(mi(300))}))
+
+
+def test_a_guaranteed_pod_stays_guaranteed() -> None:
+    """Request and limit move together."""
+    made = change(pod(container(present=size(128, 128)), qos=QosClass.GUARANTEED), needs())
+
+    assert PodChange({"app": size(146, 146)}) == made
+
+
+def test_a_burstable_pod_does_not_become_guaranteed() -> None:
+    """Where the CPU is guaranteed already, the memory request stays a MiB under the limit."""
+    made = change(pod(container(cpu_guaranteed=True)), needs({"app": size(146, 146)}))
+
+    assert PodChange({"app": size(145, 146)}) == made
+
+
+def test_a_limit_cannot_be_taken_away() -> None:
+    """A target without a limit keeps the one that the pod has, and the request stays under it."""
+    assert PodChange({"app": size(128, 128)}) == change(pod(), needs({"app": size(300, None)}))
+
+
+@pytest.mark.parametrize(
+    ("view", "obstacle"),
+    [
+        (pod(container(present=size(None, None)), qos=QosClass.BEST_EFFORT), Obstacle.BEST_EFFORT),
+        (pod(pod_level_resources=True), Obstacle.POD_LEVEL_RESOURCES),
+        (pod(container(restarts_on_resize=True)), Obstacle.RESTART_ON_RESIZE),
+        (pod(container(running_since_s=None)), Obstacle.BACK_OFF),
+        (pod(container(), container("other", running_since_s=None)), Obstacle.BACK_OFF),
+        (pod(container(actual=None)), Obstacle.NOT_READY_TO_RESIZE),
+        (pod(container(present=size(300, 400)), resize=Resize(ResizePhase.IN_PROGRESS)), Obstacle.RESIZE_IN_PROGRESS),
+    ],
+)
+def test_what_would_be_refused_is_not_tried(view: PodView, obstacle: Obstacle) -> None:
+    """Each pod that cannot be resized now says what stands in its way."""
+    blocked = change(view, needs())
+
+    assert isinstance(blocked, Blocked)
+    assert obstacle is blocked.obstacle
+    assert blocked.message
+
+
+def test_a_raised_limit_does_not_wait_for_a_resize_under_way() -> None:
+    """What saves from a kill is not queued behind what is not there yet."""
+    waiting = pod(resize=Resize(ResizePhase.DEFERRED, "node has no room", NOW_S - 10.0))
+
+    assert PodChange({"app": size(100, 146)}) == change(waiting, needs())
+
+
+def test_a_pod_that_ends_or_opted_out_is_left_alone() -> None:
+    """Neither gets a patch nor a complaint."""
+    assert change(pod(terminating=True), needs()) is None
+    assert change(pod(ignored=True), needs()) is None
+
+
+def test_a_full_node_clips_the_request_but_not_the_limit() -> None:
+    """36 MiB of growth, 10 free: the request gets 10, the limit all, for it needs no room."""
+    made = change(pod(), needs(room=Room(node_free_bytes=mi(10))))
+
+    assert isinstance(made, PodChange)
+    assert {"app": size(74, 146)} == made.sizes
+    assert made.clipped == "requests should grow by 36Mi, its node has 10Mi free"
+
+
+def test_a_full_node_blocks_what_only_raises_a_request() -> None:
+    """With no room at all there is nothing to patch."""
+    blocked = change(pod(container(present=size(64, 146))), needs(room=Room(node_free_bytes=-mi(5))))
+
+    assert Blocked(Obstacle.NODE_FULL, "requests should grow by 36Mi, its node has 0Mi free") == blocked
+
+
+def test_a_quota_on_limits_is_respected() -> None:
+    """18 MiB more of limits with 4 left in the quota would be refused with 403."""
+    blocked = change(pod(), needs(room=Room(quota_limit_free_bytes=mi(4))))
+
+    assert isinstance(blocked, Blocked)
+    assert Obstacle.QUOTA is blocked.obstacle
+
+
+def test_an_unproven_revision_gets_at_least_its_template() -> None:
+    """A new image may need what the old one did not: only what is above the template is applied."""
+    new = needs({"app": size(30, 500)}, proven=Proven(request=False, limit=False))
+    low = needs({"app": size(30, 60)}, proven=Proven(request=True, limit=False), usage_bytes={"app": float(mi(10))})
+
+    assert PodChange({"app": size(64, 500)}) == change(pod(), new)
+    assert PodChange({"app": size(30, 128)}) == change(pod(), low)
+
+
+def test_after_a_refusal_it_waits_longer_each_time() -> None:
+    """30 s, 60 s, ... at most an hour, in the API server's words."""
+    first = after_refusal(None, "forbidden: quota", NOW_S)
+    second = after_refusal(first, "forbidden: quota", NOW_S)
+    blocked = change(pod(), needs(attempt=first, now_s=NOW_S + 29))
+
+    assert (30, 60) == (first.wait_until_s - NOW_S, second.wait_until_s - NOW_S)
+    assert Blocked(Obstacle.REFUSED, "forbidden: quota") == blocked
+    assert change(pod(), needs(attempt=first, now_s=NOW_S + 30)) is not None
+    assert after_refusal(Attempt(NOW_S, failures=50), "", NOW_S).wait_until_s == NOW_S + 3600
+
+
+def test_a_limit_that_never_reached_the_kernel_is_written_again() -> None:
+    """A resize during back-off leaves the old limit in the cgroup; another value, a MiB less, makes it written."""
+    killed = container(present=size(100, 146), last_kill=Kill(NOW_S - 60.0, mi(64)), running_since_s=NOW_S - 50.0)
+    made = change(pod(killed), needs(attempt=Attempt(NOW_S - 55.0)))
+
+    assert PodChange({"app": size(100, 145)}) == made
+
+
+@pytest.mark.parametrize(
+    ("phase", "patience_s"),
+    [(ResizePhase.DEFERRED, DEFERRED_GIVE_UP_S), (ResizePhase.ERROR, ERROR_GIVE_UP_S), (ResizePhase.INFEASIBLE, 0)],
+)
+def test_a_resize_that_cannot_be_is_taken_back(phase: ResizePhase, patience_s: int) -> None:
+    """After its patience the spec goes back to what is in force, so that the scheduler stops counting it."""
+    waiting = container(present=size(900, 900), actual=size(64, 128))
+    young = pod(waiting, resize=Resize(phase, "no room", NOW_S - patience_s + 1.0))
+    old = pod(waiting, resize=Resize(phase, "no room", NOW_S - patience_s))
+
+    assert way_back(young, NOW_S) is None
+    assert PodChange({"app": size(64, 128)}, "no room") == way_back(old, NOW_S)
+
+
+def test_a_resize_that_goes_on_is_not_taken_back() -> None:
+    """In progress is hope."""
+    going = pod(container(actual=size(1, 2)), resize=Resize(ResizePhase.IN_PROGRESS, since_s=NOW_S - 9999.0))
+
+    assert way_back(going, NOW_S) is None
+
+
+sizes_mib = st.builds(lambda request, more: size(request, request + more), st.integers(1, 500), st.integers(0, 500))
+
+
+@given(
+    present=sizes_mib,
+    target=sizes_mib,
+    qos=st.sampled_from([QosClass.GUARANTEED, QosClass.BURSTABLE]),
+    cpu_guaranteed=st.booleans(),
+    tight=st.booleans(),
+)
+def test_a_patch_keeps_the_class_and_the_order_of_request_and_limit(
+    *, present: Size, target: Size, qos: QosClass, cpu_guaranteed: bool, tight: bool
+) -> None:
+    """Whatever is wanted, what is sent has request <= limit and the pod's class of before."""
+    if qos is QosClass.GUARANTEED:
+        present = Size(present.limit_bytes, present.limit_bytes)
+    elif cpu_guaranteed and present.request_bytes == present.limit_bytes:
+        return
+    view = pod(container(present=present, cpu_guaranteed=cpu_guaranteed), qos=qos)
+    made = change(view, needs({"app": target}, room=Room(node_free_bytes=mi(3) if tight else None)))
+    if isinstance(made, PodChange):
+        sent = made.sizes["app"]
+        assert sent.request_bytes is not None
+        assert sent.limit_bytes is not None
+        assert sent.request_bytes <= sent.limit_bytes
+        if qos is QosClass.GUARANTEED:
+            assert sent.request_bytes == sent.limit_bytes
+        elif cpu_guaranteed:
+            assert sent.request_bytes < sent.limit_bytes

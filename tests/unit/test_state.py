@@ -1,0 +1,52 @@
+"""What is remembered, and how it is stored."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import size
+from foresize_forecast.pods import Kill
+from foresize_forecast.reasons import Reason
+from foresize_forecast.state import Attempt, Change, ContainerState, WorkloadState, dump, load
+
+moments = st.floats(0, 2e9)
+sizes = st.builds(lambda request, more: size(request, request + more), st.integers(0, 999), st.integers(0, 999))
+containers = st.builds(
+    ContainerState,
+    target=st.one_of(st.none(), sizes),
+    request_needed_at_s=moments,
+    limit_changed_at_s=moments,
+    limit_before_lowering=st.one_of(st.none(), st.integers(1, 2**40)),
+    kills=st.lists(st.builds(Kill, moments, st.one_of(st.none(), st.integers(1, 2**40))), max_size=3).map(tuple),
+    kill_floor_bytes=st.integers(0, 2**40),
+    trend_floor_bytes=st.integers(0, 2**40),
+    trend_raises_s=st.lists(moments, max_size=3).map(tuple),
+    last_change=st.one_of(st.none(), st.builds(Change, moments, sizes, sizes, st.sampled_from(Reason), st.text())),
+)
+states = st.builds(
+    WorkloadState,
+    containers=st.dictionaries(st.text(min_size=1), containers, max_size=3),
+    attempts=st.dictionaries(st.text(min_size=1), st.builds(Attempt, moments, st.integers(0, 9), st.text(), moments)),
+    revisions=st.dictionaries(st.text(min_size=1), moments, max_size=3),
+)
+
+
+@given(states)
+def test_what_is_stored_comes_back_whole(state: WorkloadState) -> None:
+    """An operator that restarts knows what the last one knew."""
+    assert state == load(json.loads(json.dumps(dump(state))))
+
+
+def test_nothing_stored_is_an_empty_memory() -> None:
+    """A new MemoryForecast has no state yet."""
+    assert WorkloadState() == load(None) == load({})
+
+
+def test_another_version_is_refused_instead_of_forgotten() -> None:
+    """What kills taught is not thrown away by a downgrade without a word."""
+    with pytest.raises(ValueError, match="version 99, this release reads 1"):
+        load({"version": 99})

@@ -1,0 +1,115 @@
+"""One look at a workload."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from builders import NOW_S, container, forecasted, mi, pod, recent, size
+from foresize_forecast.podroom import PodChange
+from foresize_forecast.pods import Kill, Room
+from foresize_forecast.sizes import ContainerPolicy, QosClass, WorkloadPolicy
+from foresize_forecast.state import Attempt, WorkloadState
+from foresize_forecast.workload import Observation, creation_sizes, pod_change, proven, review
+
+HOUR_S, DAY_S = 3600, 86_400
+FORECASTS = {"app": forecasted([100.0] * 12)}
+
+
+def seen(**changes: Any) -> Observation:
+    """One pod of a workload with current samples."""
+    given: dict[str, Any] = {
+        "now_s": NOW_S,
+        "pods": (pod(),),
+        "recent": {("web-abc-1", "app"): recent([50, 50, 50, 50])},
+        "template": {"app": size(64, 128)},
+        "qos": QosClass.BURSTABLE,
+    }
+    return Observation(**{**given, **changes})
+
+
+def test_a_kill_in_a_pods_status_climbs_the_ladder_whenever_it_is_read() -> None:
+    """A kill that happened while the operator was down is found in lastState, and counted once."""
+    killed = seen(pods=(pod(container(last_kill=Kill(NOW_S - 500.0, mi(128)))),))
+    first = review(WorkloadState(), killed, FORECASTS, WorkloadPolicy())
+    second = review(first.state, killed, FORECASTS, WorkloadPolicy())
+
+    assert mi(256) == first.verdicts["app"].target.limit_bytes
+    assert mi(256) == second.verdicts["app"].target.limit_bytes
+
+
+def test_a_container_that_no_pattern_names_is_left_alone() -> None:
+    """A policy for `web-*` does not touch `app`."""
+    found = review(WorkloadState(), seen(), FORECASTS, WorkloadPolicy(containers=(("web-*", ContainerPolicy()),)))
+
+    assert {} == found.verdicts
+
+
+def test_the_hottest_replica_counts() -> None:
+    """One of two pods uses 400 MiB: the shared request is not lowered below it."""
+    pods = (
+        pod(container(present=size(500, 900))),
+        pod(container(present=size(500, 900)), name="web-abc-2", uid="uid-2"),
+    )
+    recents = {("web-abc-1", "app"): recent([50] * 4), ("web-abc-2", "app"): recent([400] * 4)}
+    found = review(WorkloadState(), seen(pods=pods, recent=recents), FORECASTS, WorkloadPolicy())
+
+    assert mi(428) == found.verdicts["app"].target.request_bytes  # 400 x 1.05 + 8
+
+
+def test_a_guaranteed_workload_gets_one_number() -> None:
+    """Its limit equals its request, both at the ceiling of 146 MiB."""
+    found = review(WorkloadState(), seen(qos=QosClass.GUARANTEED), FORECASTS, WorkloadPolicy())
+
+    assert size(146, 146) == found.verdicts["app"].target
+
+
+def test_a_pod_gets_its_workloads_target() -> None:
+    """The patch names the container and the target."""
+    looked_at = seen()
+    found = review(WorkloadState(), looked_at, FORECASTS, WorkloadPolicy())
+
+    assert PodChange({"app": size(100, 146)}) == pod_change(pod(), found, looked_at, Room())
+
+
+def test_a_revision_is_proven_by_samples_of_its_own() -> None:
+    """An hour for the request, a day for the limit; samples of the history count, not only the pod's age."""
+    young = seen(pods=(pod(created_s=NOW_S - 60.0),))
+    known = seen(pods=(pod(created_s=NOW_S - 60.0),), first_samples_s={"abc": NOW_S - 2.0 * HOUR_S})
+    without = review(WorkloadState(), young, FORECASTS, WorkloadPolicy()).state
+    with_history = review(WorkloadState(), known, FORECASTS, WorkloadPolicy()).state
+
+    assert (False, False) == (proven(without, "abc", NOW_S).request, proven(without, "abc", NOW_S).limit)
+    assert (True, False) == (proven(with_history, "abc", NOW_S).request, proven(with_history, "abc", NOW_S).limit)
+    assert proven(with_history, "abc", NOW_S + DAY_S).limit
+    assert proven(without, "", NOW_S).limit  # kinds without revisions have nothing to prove
+
+
+def test_attempts_on_pods_that_are_gone_are_forgotten() -> None:
+    """Memory does not grow with every pod that ever lived."""
+    state = WorkloadState(attempts={"gone": Attempt(1.0), "uid-1": Attempt(2.0)})
+
+    assert {"uid-1": Attempt(2.0)} == review(state, seen(), FORECASTS, WorkloadPolicy()).state.attempts
+
+
+def test_without_quota_a_pod_is_born_with_its_size() -> None:
+    """Request and limit of the plan's highest step."""
+    found = review(WorkloadState(), seen(), FORECASTS, WorkloadPolicy())
+
+    assert {"app": size(100, 146)} == creation_sizes(found, seen(), 3, Room())
+
+
+def test_a_quota_without_head_room_for_all_replicas_keeps_the_template_as_ceiling() -> None:
+    """Three replicas would each need 36 MiB more of requests; with 100 left they get what the template says."""
+    found = review(WorkloadState(), seen(), FORECASTS, WorkloadPolicy())
+    tight = creation_sizes(found, seen(), 3, Room(quota_request_free_bytes=mi(100)))
+    enough = creation_sizes(found, seen(), 3, Room(quota_request_free_bytes=mi(108)))
+
+    assert {"app": size(64, 128)} == tight
+    assert {"app": size(100, 146)} == enough
+
+
+def test_a_workload_without_pods_keeps_its_template() -> None:
+    """Scaled to zero there is no sample to lower anything against."""
+    found = review(WorkloadState(), seen(pods=(), recent={}), {"app": forecasted([10.0] * 4)}, WorkloadPolicy())
+
+    assert size(64, 128) == found.verdicts["app"].target
