@@ -1,0 +1,31 @@
+"""Prometheus as a source of memory history: the slow clock's windows and the fast clock's newest samples.
+
+Reading only. What cannot be read is a value with a reason, never an exception and never a smaller number.
+"""
+
+from foresize_forecast.prometheus.check import SourceCheck, check
+from foresize_forecast.prometheus.history import HistoryAnswer, HistoryRequest, RowFacts, grid_until, history
+from foresize_forecast.prometheus.newest import NewestSamples, newest
+from foresize_forecast.prometheus.promql import Matcher, parse_matchers, pod_pattern
+from foresize_forecast.prometheus.samples import ContainerOfPod
+from foresize_forecast.prometheus.source import Metric, Refusal, RefusalKind, Source
+
+__all__ = [
+    "ContainerOfPod",
+    "HistoryAnswer",
+    "HistoryRequest",
+    "Matcher",
+    "Metric",
+    "NewestSamples",
+    "Refusal",
+    "RefusalKind",
+    "RowFacts",
+    "Source",
+    "SourceCheck",
+    "check",
+    "grid_until",
+    "history",
+    "newest",
+    "parse_matchers",
+    "pod_pattern",
+]

@@ -1,0 +1,85 @@
+"""Where history comes from, and what it says when it cannot be had. Values only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from urllib.parse import urlsplit, urlunsplit
+
+from foresize_forecast.prometheus.promql import Matcher
+
+SERVER_MAX_POINTS = 11_000
+"""Prometheus refuses range queries with more points a series (web/api/v1: exceeded maximum resolution)."""
+
+
+class Metric(StrEnum):
+    """What counts as a container's memory, by cAdvisor's names."""
+
+    WORKING_SET = "container_memory_working_set_bytes"
+    """What the kubelet evicts by: anonymous memory and the active page cache."""
+    RSS = "container_memory_rss"
+    """Anonymous memory alone."""
+
+
+class RefusalKind(StrEnum):
+    """Why there is no data. CamelCase, for conditions."""
+
+    UNREACHABLE = "PrometheusUnreachable"
+    TIMEOUT = "PrometheusTimeout"
+    UNAUTHORIZED = "PrometheusUnauthorized"
+    NOT_FOUND = "PrometheusNotFound"
+    UNAVAILABLE = "PrometheusUnavailable"
+    BAD_ANSWER = "PrometheusBadAnswer"
+    BAD_QUERY = "PrometheusRefusedQuery"
+    TOO_LARGE = "PrometheusAnswerTooLarge"
+    NO_SUCH_METRIC = "NoSuchMetric"
+    NO_SAMPLES = "NoSamples"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why there is no data, for conditions and the command line."""
+
+    kind: RefusalKind
+    message: str
+    """Names the address without its credentials, and what to do where that is known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A Prometheus, or anything that answers its query API.
+
+    Attributes:
+        url: the address in front of `/api/v1`; a user and password in it are used and never shown.
+        token_file: a file with a bearer token, read anew for each request because tokens are rotated.
+        matchers: conditions on every selector, for sources that hold more than one cluster.
+        timeout_s: for each attempt of a query, its whole answer included.
+        retries: attempts after the first, where another one may succeed.
+        backoff_s: wait before the second attempt; it doubles with each further one.
+        max_points: of all series of one query together; the time range is split to stay below.
+        max_bytes: of one answer.
+        verify_tls: whether the server's certificate is checked.
+        ca_file: the authorities it is checked against; None: the system's.
+    """
+
+    url: str
+    token_file: str | None = None
+    matchers: tuple[Matcher, ...] = ()
+    timeout_s: float = 30.0
+    retries: int = 3
+    backoff_s: float = 0.5
+    max_points: int = 1_000_000
+    max_bytes: int = 256 << 20
+    verify_tls: bool = True
+    ca_file: str | None = None
+
+    def __post_init__(self) -> None:
+        parts = urlsplit(self.url)
+        if parts.scheme not in {"http", "https"} or not parts.hostname:
+            raise ValueError(f"Prometheus' URL must look like http://host:9090, got {self.shown_url!r}")
+
+    @property
+    def shown_url(self) -> str:
+        """The address for people: without user, password and query."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
