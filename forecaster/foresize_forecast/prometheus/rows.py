@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from foresize_forecast.prometheus.samples import ContainerOfPod, Samples, merged
-from foresize_forecast.series import FloatArray, Grid
+from foresize_forecast.series import FloatArray, Grid, peaks
 
 
 class Row(NamedTuple):
@@ -67,9 +67,7 @@ class Rows:
             if not columns.size:
                 continue
             starting = columns < columns[0] + self._startup_columns(int(columns[0]), startup_ignore_s)
-            startup_peak = (
-                np.fmax(startup_peak, values[starting].max(initial=-np.inf)) if starting.any() else startup_peak
-            )
+            startup_peak = np.fmax(startup_peak, peaks(values[starting]))
             kept = columns[~starting]
             usage[kept] = np.fmax(usage[kept], values[~starting])
         return usage, float(startup_peak)
