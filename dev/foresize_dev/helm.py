@@ -1,0 +1,53 @@
+"""Installs the project's CRDs and chart with Helm, as a user would."""
+
+import json
+import os
+import subprocess
+from collections.abc import Mapping
+
+from foresize_dev import parts
+from foresize_dev.api import Json
+from foresize_dev.cluster import Cluster
+from foresize_dev.places import CHART, CRDS
+
+RELEASE = "foresize"
+NAMESPACE = "foresize"
+TIMEOUT_S = 180
+
+
+class HelmError(RuntimeError):
+    """Helm refused; the text is what it wrote."""
+
+
+def install(cluster: Cluster, values: Mapping[str, Json], namespace: str = NAMESPACE) -> str:
+    """Install the CRDs and the chart, or bring them up to date; waits until the API serves the CRDs."""
+    cluster.kubectl("apply", "--server-side", "--filename", str(CRDS))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", str(CRDS))
+    command = ["upgrade", "--install", RELEASE, str(CHART), "--namespace", namespace, "--create-namespace"]
+    return helm(cluster, *command, "--skip-crds", "--values", "-", stdin=json.dumps(values))
+
+
+def uninstall(cluster: Cluster, namespace: str = NAMESPACE) -> str:
+    """Remove the chart; CRDs and what users made of them stay."""
+    return helm(cluster, "uninstall", RELEASE, "--namespace", namespace, "--wait")
+
+
+def helm(cluster: Cluster, *arguments: str, stdin: str = "") -> str:
+    """Run Helm as admin of a cluster and return what it printed.
+
+    Raises:
+        HelmError: it refused.
+    """
+    folders = {f"HELM_{kind}_HOME": str(cluster.state / "helm" / kind.lower()) for kind in ("CACHE", "CONFIG", "DATA")}
+    done = subprocess.run(
+        [str(parts.find_or_build(parts.HELM)), *arguments],
+        env={**os.environ, **folders, "KUBECONFIG": str(cluster.kubeconfig)},
+        input=stdin,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=TIMEOUT_S,
+    )
+    if done.returncode != 0:
+        raise HelmError(done.stderr.strip())
+    return done.stdout

@@ -1,0 +1,154 @@
+"""Fixtures of the tests against a real cluster: one cluster for the whole run, a namespace for each test.
+
+What a test asks for, by name:
+
+    cluster     `foresize_dev.cluster.Cluster`, booted once: `.kubectl(...)`, `.api.get(path)`, `.apply(manifest)`,
+                `.audit`.
+    namespace   name of a namespace of the test's own, ready for pods; deleted after the test.
+    prometheus  function: `prometheus(history=[...], scrape_interval_s=1)` starts a real one that scrapes the nodes and
+                has the given past (`foresize_dev.backfill.container_memory`); stopped after the test.
+    chart       what every operator needs: the CRDs and the chart's RBAC, installed once with Helm. No operator runs.
+    operator    function: `operator(prometheus.url, tick="1s")` starts one as a process with the ServiceAccount's
+                rights, limited to the test's namespace. `.stop()`, `.kill()`, `.start()` again, `.log()`, and `.user`
+                for the audit log.
+
+Beside them: `foresize_dev.workloads` (Deployments that hold memory, the limit in the kernel), `foresize_dev.waiting`
+(every wait has a deadline and says what for) and `cluster.audit` (`mark()`, then `writes(user=..., since=mark)`).
+For annotations there are `StartPrometheus` and `StartOperator` in `foresize_dev.fixtures`.
+
+All tests in this folder have the marker `cluster`. They are skipped where the machine cannot run a node, naming what
+is missing; with FORESIZE_REQUIRE_CLUSTER=1 they fail instead. FORESIZE_KEEP_CLUSTER=1 leaves the cluster up and takes
+the one of the last run. When a test fails, the end of the operator's log is in its report and all logs are kept.
+"""
+
+import hashlib
+import os
+import re
+from collections.abc import Callable, Generator, Iterator, Sequence
+from pathlib import Path
+
+import pytest
+
+from foresize_dev import backfill, helm, machine, parts, processes
+from foresize_dev import cluster as clusters
+from foresize_dev import prometheus as prometheuses
+from foresize_dev.cluster import Cluster
+from foresize_dev.fixtures import StartOperator, StartPrometheus
+from foresize_dev.operator_process import Operator
+from foresize_dev.places import TEST_STATE
+from foresize_dev.prometheus import Prometheus
+from foresize_dev.waiting import wait_for
+
+HERE = Path(__file__).parent
+NAMESPACE_DEADLINE_S = 20
+LOG_LINES_SHOWN = 60
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker(pytest.mark.cluster)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    if report.failed and HERE in item.path.parents:
+        item.config.stash[FAILED] = True
+        log = processes.log_path(TEST_STATE, "operator")
+        if log.exists():
+            lines = log.read_text(errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+            report.sections.append(("end of the operator's log", "\n".join(lines)))
+    return report
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    refuse = pytest.fail if os.environ.get("FORESIZE_REQUIRE_CLUSTER") == "1" else pytest.skip
+    if lacking := [*machine.missing_for_node(), *machine.missing_for_prometheus(), *_missing_parts()]:
+        refuse("no cluster here, missing: " + "; ".join(lacking))
+    keep = os.environ.get("FORESIZE_KEEP_CLUSTER") == "1"
+    running = clusters.attach(TEST_STATE) if keep else None
+    if running is None:
+        try:
+            running = clusters.start(clusters.Options(state=TEST_STATE))
+        except clusters.MachineError as error:
+            refuse(str(error))
+    yield running
+    if not keep:
+        failed = request.config.stash.get(FAILED, False)
+        running.stop(keep_logs=failed)
+        if failed:
+            print(f"\nlogs of the cluster: {TEST_STATE / 'log'}")  # noqa: T201 - for the person who reads the failure
+
+
+@pytest.fixture
+def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]:
+    name = _namespace_name(request.node.nodeid)
+    cluster.api.request("POST", "/api/v1/namespaces", {"metadata": {"name": name}})
+    account = f"/api/v1/namespaces/{name}/serviceaccounts/default"
+    wait_for(f"ServiceAccount default of {name}", lambda: cluster.api.get(account), NAMESPACE_DEADLINE_S, every_s=0.02)
+    yield name
+    cluster.api.request("DELETE", f"/api/v1/namespaces/{name}")
+
+
+@pytest.fixture
+def prometheus(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[StartPrometheus]:
+    servers: list[Prometheus] = []
+
+    def start(history: Sequence[backfill.Series] = (), scrape_interval_s: int = 1) -> Prometheus:
+        options = prometheuses.Options(history=history, scrape_interval_s=scrape_interval_s)
+        name = f"prometheus-{_digest(request.node.nodeid)}-{len(servers)}"
+        servers.append(prometheuses.start(cluster.state, options, cluster, name))
+        return servers[-1]
+
+    yield start
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def chart(cluster: Cluster) -> str:
+    helm.install(cluster, {"operator": {"enabled": False}})
+    return helm.RELEASE
+
+
+@pytest.fixture
+def operator(cluster: Cluster, chart: str, namespace: str) -> Iterator[StartOperator]:
+    del chart  # installed, which is all that is wanted
+    operators: list[Operator] = []
+
+    def start(prometheus_url: str, **settings: str) -> Operator:
+        given = {name.replace("_", "-"): value for name, value in settings.items()}
+        defaults = {"prometheus-url": prometheus_url, "namespaces": namespace, "tick": "1s", "lease-duration": "5s"}
+        operators.append(Operator(cluster, {**defaults, **given}))
+        processes.log_path(cluster.state, operators[-1].name).unlink(missing_ok=True)
+        return operators[-1].start()
+
+    yield start
+    for one in operators:
+        one.stop()
+        one.forget_lease()
+
+
+def _missing_parts() -> list[str]:
+    """Not built here: a build of minutes would run into a test's time limit."""
+    wanted: Callable[[parts.Part], object] = parts.find
+    try:
+        absent = [part.name for part in parts.ALL if wanted(part) is None]
+    except parts.BuildError as error:
+        return [str(error)]
+    return [f"the built parts {', '.join(absent)} (make parts)"] if absent else []
+
+
+def _namespace_name(test: str) -> str:
+    """A name that says which test it is, short enough for Kubernetes, new in each run on a kept cluster."""
+    words = re.sub(r"[^a-z0-9]+", "-", test.rpartition("::")[2].lower().removeprefix("test_")).strip("-")
+    return f"{words[:40].strip('-')}-{_digest(test + os.urandom(8).hex())}"
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()[:6]
