@@ -1,5 +1,6 @@
 """What this machine lacks to run a node, in words a person can act on."""
 
+import importlib.util
 import os
 import shutil
 import socket
@@ -51,10 +52,12 @@ def missing_programs(names: Iterable[str]) -> list[str]:
 
 
 def missing_packages() -> list[str]:
-    """Debian packages to install before `missing_for_node` can be empty."""
+    """Debian packages to install before nothing of Debian's is missing."""
     packages = {package for name, package in PROGRAMS.items() if shutil.which(name) is None}
     if node.cni_folder() is None:
         packages.add(CNI_PACKAGE)
+    if importlib.util.find_spec("ensurepip") is None:  # Debian ships it apart from Python
+        packages.add("python3-venv")
     return sorted(packages)
 
 

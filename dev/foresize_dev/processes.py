@@ -115,10 +115,14 @@ def is_alive(pid: int) -> bool:
     return reaped == 0  # its last threads are still ending
 
 
-def naming(text: str) -> list[int]:
-    """Pids of all processes with `text` in their command line."""
+def naming(text: str, programs: tuple[str, ...]) -> list[int]:
+    """Pids of the processes with `text` in their command line whose program's name starts with one of `programs`."""
     pids = [int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit()]
-    return [pid for pid in pids if pid != os.getpid() and text.encode() in _read(pid, "cmdline")]
+    return [
+        pid
+        for pid in pids
+        if text.encode() in _read(pid, "cmdline") and _read(pid, "comm").decode(errors="replace").startswith(programs)
+    ]
 
 
 def _names_state(pid: int, state: Path) -> bool:

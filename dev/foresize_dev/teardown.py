@@ -14,6 +14,7 @@ STORAGE = ("etcd", "kube-apiserver")
 RUNTIME_PREFIX = "containerd-"
 GRACE_S = 0.5  # what they would still write is thrown away
 CONTAINER_LOGS = Path("/var/log/containers")  # fixed in the kubelet
+PROGRAMS = ("hyperkube", "containerd", "prometheus")
 BUNDLES = "*/run/io.containerd.runtime.v2.task/k8s.io/*"
 
 
@@ -41,7 +42,7 @@ def tear_down(state: Path, *, keep_logs: bool = False) -> None:
 def leftovers(state: Path) -> list[str]:
     """What of a cluster is still on the machine, in words."""
     found = [f"control group {group}" for group in cgroups.leftovers()]
-    found += [f"process {pid}" for pid in processes.naming(f"{state}/")]
+    found += [f"process {pid}" for pid in processes.naming(f"{state}/", PROGRAMS)]
     found += [f"mount {mount}" for mount in _mounts(state)]
     found += [f"bridge {network.BRIDGE}"] if network.exists() else []
     found += [f"folder {state}"] if state.exists() else []
@@ -54,8 +55,7 @@ def _stop_processes(state: Path) -> None:
     # Kubelets and controllers first, so that nothing starts a container or a pod anew.
     processes.stop(state, [name for name in names if name not in (*runtimes, *STORAGE)], GRACE_S)
     processes.end_processes(cgroups.pids(), grace_s=0)
-    shims = [pid for pid in processes.naming(f"{state}/") if pid in processes.naming("containerd-shim")]
-    processes.end_processes(shims, grace_s=0)
+    processes.end_processes(processes.naming(f"{state}/", ("containerd-shim",)), grace_s=0)
     processes.stop(state, [*runtimes, *STORAGE], GRACE_S)
 
 

@@ -29,7 +29,7 @@ from pathlib import Path
 
 import pytest
 
-from foresize_dev import backfill, helm, machine, parts, processes
+from foresize_dev import backfill, helm, machine, parts, processes, teardown
 from foresize_dev import cluster as clusters
 from foresize_dev import prometheus as prometheuses
 from foresize_dev.cluster import Cluster
@@ -83,6 +83,8 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         running.stop(keep_logs=failed)
         if failed:
             print(f"\nlogs of the cluster: {TEST_STATE / 'log'}")  # noqa: T201 - for the person who reads the failure
+        else:
+            assert teardown.leftovers(TEST_STATE) == []
 
 
 @pytest.fixture

@@ -1,0 +1,47 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+HARNESS := PYTHONPATH=dev $(PYTHON) -m foresize_dev
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-annotate --no-header
+
+.DEFAULT_GOAL := help
+.PHONY: help install check test packages parts lock up down
+
+help: ## what can be made
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed ## the virtual environment in .venv, with the locked packages and the project itself
+
+# The project is installed after its locked dependencies and without any of its own choice.
+$(VENV)/.installed: requirements-dev.lock pyproject.toml | packages
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	touch $@
+
+check: install ## format, lint, types, import rules
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: install packages parts ## every tier that this machine can run; says what is skipped and why
+	-@$(HARNESS) missing
+	$(BIN)/pytest
+
+packages: ## install the Debian packages that are missing (named first, asked for on a terminal)
+	-@$(HARNESS) packages
+
+parts: ## build the cluster's programs, once per version, into the user's cache
+	-@$(HARNESS) parts
+
+up: packages parts ## a cluster on this machine, for trying things
+	$(HARNESS) up
+
+down: ## remove that cluster and every trace of it
+	$(HARNESS) down
+
+lock: install ## renew the hashed locks: requirements.lock (the image), requirements-dev.lock (development and CI)
+	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
+	$(COMPILE) --upgrade --constraint requirements.lock --group dev --output-file requirements-dev.lock pyproject.toml
