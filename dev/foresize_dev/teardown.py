@@ -9,12 +9,14 @@ from contextlib import suppress
 from pathlib import Path
 
 from foresize_dev import cgroups, network, processes
+from foresize_dev.places import STATE
 
 STORAGE = ("etcd", "kube-apiserver")
 RUNTIME_PREFIX = "containerd-"
 GRACE_S = 0.5  # what they would still write is thrown away
 CONTAINER_LOGS = Path("/var/log/containers")  # fixed in the kubelet
 PROGRAMS = ("hyperkube", "containerd", "prometheus")
+SHIM_SOCKETS = (Path("/run/containerd/s"), Path("/run/containerd"))  # fixed in containerd
 BUNDLES = "*/run/io.containerd.runtime.v2.task/k8s.io/*"
 
 
@@ -25,18 +27,17 @@ def tear_down(state: Path, *, keep_logs: bool = False) -> None:
         state: its folder; may be gone or half made.
         keep_logs: leave the folder's logs, for reading.
     """
-    if state.is_dir():
-        strays = _strays(state)
-        _stop_processes(state)
-        _unmount(state)
-        _remove_strays(strays)
-    cgroups.remove()
-    network.tear_down(state)
-    _remove_container_logs(state)
+    if not _another_runs(state):
+        if state.is_dir():
+            _stop_all(state)
+        cgroups.remove()
+        network.tear_down(state)
+        _remove_container_logs(state)
     if keep_logs and state.is_dir():
         _remove_all_but_logs(state)
     else:
         shutil.rmtree(state, ignore_errors=True)
+    _remove_if_empty(CONTAINER_LOGS, *([state.parent] if state.is_relative_to(STATE) else []))
 
 
 def leftovers(state: Path) -> list[str]:
@@ -47,6 +48,19 @@ def leftovers(state: Path) -> list[str]:
     found += [f"bridge {network.BRIDGE}"] if network.exists() else []
     found += [f"folder {state}"] if state.exists() else []
     return found
+
+
+def _another_runs(state: Path) -> bool:
+    """Whether the machine's one place for a cluster is taken by that of another folder: then nothing here is ours."""
+    servers = processes.naming("kube-apiserver", ("hyperkube",))
+    return bool(servers) and processes.pid_of(state, "kube-apiserver") not in servers
+
+
+def _stop_all(state: Path) -> None:
+    strays = _strays(state)
+    _stop_processes(state)
+    _unmount(state)
+    _remove_strays(strays)
 
 
 def _stop_processes(state: Path) -> None:
@@ -85,12 +99,11 @@ def _strays(state: Path) -> list[Path]:
 def _remove_strays(strays: list[Path]) -> None:
     for stray in strays:
         stray.unlink(missing_ok=True)
-    for folder in (
-        Path("/run/containerd/s"),
-        Path("/run/containerd"),
-        network.CNI_CACHE / "results",
-        network.CNI_CACHE,
-    ):
+    _remove_if_empty(*SHIM_SOCKETS, network.CNI_CACHE / "results", network.CNI_CACHE)
+
+
+def _remove_if_empty(*folders: Path) -> None:
+    for folder in folders:
         with suppress(OSError):  # not there, or somebody else's things are in it
             folder.rmdir()
 

@@ -1,8 +1,10 @@
 import time
+from pathlib import Path
 
 import pytest
 
 from foresize_dev import backfill, workloads
+from foresize_dev import cluster as clusters
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartPrometheus
 from foresize_dev.waiting import wait_for
@@ -71,6 +73,17 @@ def test_prometheus_has_past_and_present(cluster: Cluster, namespace: str, prome
 
     assert 40 * MI <= float(now["value"][1]) <= 60 * MI
     assert now["metric"]["node"] == "node-1"
+
+
+def test_second_cluster_is_refused(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    """A second cluster is refused with the ports that are taken, and the one that runs is left alone."""
+    cluster.apply(workloads.deployment("web", Memhog({"HOLD": "20Mi"})), namespace=namespace)
+    [pod] = workloads.wait_until_ready(cluster, namespace, "web")
+    with pytest.raises(clusters.MachineError, match="in use: 6443"):
+        clusters.start(clusters.Options(state=tmp_path / "second"))
+    [after] = workloads.wait_until_ready(cluster, namespace, "web")
+
+    assert (after["metadata"]["uid"], workloads.restarts(after)) == (pod["metadata"]["uid"], 0)
 
 
 def resize(cluster: Cluster, pod: dict[str, object], limit: str) -> None:
