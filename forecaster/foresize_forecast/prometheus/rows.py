@@ -76,7 +76,8 @@ class Rows:
         """How many intervals of a pod count as its start-up.
 
         Its first sample may be anywhere in its first interval, so every interval that may begin within the ignored
-        seconds counts: 2 for 5 minutes of 5-minute intervals. A pod seen in the grid's first interval did not start there.
+        seconds counts: 2 for 5 minutes of 5-minute intervals. A pod seen in the grid's first interval did not start
+        there.
         """
         if startup_ignore_s == 0 or first == 0:
             return 0
