@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -216,7 +217,34 @@ def test_fast_clock_keeps_the_namespaces_that_answered(liar: Liar) -> None:
     liar.lies = [error(400, "bad_data", "no")]
     samples = newest(Source(liar.url), [f"ns-{i:02}" for i in range(60)], 610.0, 600)
 
-    assert {f"ns-{i:02}" for i in range(50)} == set(samples.refusals)
+    # 60 namespaces are two queries, of 50 and of 10; the first to be sent is answered with 400.
+    assert {f"ns-{i:02}" for i in range(50, 60)} == set(samples.refusals)
+
+
+def test_fast_clock_asks_again_in_halves(liar: Liar) -> None:
+    """Too many samples in many namespaces are asked for in fewer at a time, until each has been heard."""
+    liar.lies = [error(422, "execution", "query processing would load too many samples into memory")] * 3
+    samples = newest(Source(liar.url), ["a", "b", "c", "d"], 610.0, 600)
+
+    # Refused: four, then c and d, then d alone. Answered: c, then a and b.
+    assert {"d"} == set(samples.refusals)
+    assert 5 == len(liar.queries)
+
+
+def test_many_threads_read_at_once(liar: Liar) -> None:
+    """Readers do not share a connection: answers do not get mixed up between threads."""
+    requests = [HistoryRequest(f"ns-{i}", "Pod/web", "web", startup_ignore_s=0) for i in range(24)]
+
+    def named(handler: BaseHTTPRequestHandler, query: str) -> None:
+        namespace = query.partition('namespace="')[2].partition('"')[0]
+        value = str(int(namespace.removeprefix("ns-")) + 1)
+        send(handler, 200, json.dumps(matrix([value] * 4)).replace('"shop"', f'"{namespace}"').encode())
+
+    liar.lies = [named] * len(requests)
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(lambda request: history(Source(liar.url), [request], GRID), requests))
+
+    assert [i + 1 for i in range(24)] == [int(answer.history.usage[0, 0]) for answer in answers]
 
 
 def test_token_is_read_for_each_request(liar: Liar, tmp_path: Path) -> None:

@@ -11,8 +11,8 @@ from foresize_forecast.fast import Recent
 from foresize_forecast.prometheus.history import REAL_CONTAINERS
 from foresize_forecast.prometheus.promql import Matcher, one_of, quoted
 from foresize_forecast.prometheus.samples import ContainerOfPod, Samples, by_container, read_samples
-from foresize_forecast.prometheus.source import Metric, Refusal, Source
-from foresize_forecast.prometheus.wire import Answer, Connection
+from foresize_forecast.prometheus.source import Metric, Refusal, RefusalKind, Source
+from foresize_forecast.prometheus.wire import Connection
 
 NAMESPACES_PER_QUERY = 50
 CLOCK_SKEW_S = 30.0
@@ -51,18 +51,32 @@ def newest(source: Source, namespaces: Sequence[str], now_s: float, span_s: int)
     refusals: dict[str, Refusal] = {}
     warnings: dict[str, None] = {}
     partial: set[str] = set()
+    shards = list(_shards(sorted(set(namespaces))))
     with Connection(source) as connection:
-        for shard in _shards(sorted(set(namespaces))):
-            answer = connection.instant(_query(source, shard, span_s), now_s)
-            found = answer if isinstance(answer, Refusal) else _containers(answer, source, now_s)
-            if isinstance(found, Refusal):
+        while shards:
+            shard = shards.pop()
+            found = _shard(connection, shard, now_s, span_s)
+            if not isinstance(found, Refusal):
+                answered, words = found
+                containers.update(answered)
+                warnings.update(dict.fromkeys(words))
+                partial.update(shard if words else ())
+            elif found.kind is RefusalKind.TOO_LARGE and len(shard) > 1:
+                shards += [shard[: len(shard) // 2], shard[len(shard) // 2 :]]
+            else:
                 refusals.update(dict.fromkeys(shard, found))
-                continue
-            containers.update(found)
-            if isinstance(answer, Answer) and answer.warnings:
-                warnings.update(dict.fromkeys(answer.warnings))
-                partial.update(shard)
     return NewestSamples(now_s, containers, refusals, tuple(warnings), frozenset(partial))
+
+
+def _shard(
+    connection: Connection, namespaces: Sequence[str], now_s: float, span_s: int
+) -> tuple[dict[ContainerOfPod, Recent], tuple[str, ...]] | Refusal:
+    """Samples and warnings of some namespaces."""
+    answer = connection.instant(_query(connection.source, namespaces, span_s), now_s)
+    if isinstance(answer, Refusal):
+        return answer
+    series = read_samples(answer, connection.source)
+    return series if isinstance(series, Refusal) else (_containers(series, now_s), answer.warnings)
 
 
 def _shards(namespaces: Sequence[str]) -> Iterator[Sequence[str]]:
@@ -75,10 +89,7 @@ def _query(source: Source, namespaces: Sequence[str], span_s: int) -> str:
     return f"{{__name__=~{quoted(metrics)},{','.join(map(str, matchers))}}}[{span_s}s]"
 
 
-def _containers(answer: Answer, source: Source, now_s: float) -> dict[ContainerOfPod, Recent] | Refusal:
-    series = read_samples(answer, source)
-    if isinstance(series, Refusal):
-        return series
+def _containers(series: Sequence[tuple[Mapping[str, str], Samples]], now_s: float) -> dict[ContainerOfPod, Recent]:
     working_set, rss = (
         dict(by_container([entry for entry in series if entry[0].get("__name__") == metric]))
         for metric in (Metric.WORKING_SET, Metric.RSS)

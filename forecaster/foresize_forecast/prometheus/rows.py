@@ -67,7 +67,7 @@ class Rows:
             if not columns.size:
                 continue
             starting = columns < columns[0] + self._startup_columns(int(columns[0]), startup_ignore_s)
-            startup_peak = np.fmax(startup_peak, peaks(values[starting]))
+            startup_peak = float(np.fmax(startup_peak, peaks(values[starting])))
             kept = columns[~starting]
             usage[kept] = np.fmax(usage[kept], values[~starting])
         return usage, float(startup_peak)
