@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from foresize_forecast.choices import Evidence, Forecasted
+from foresize_forecast.choices import Evidence
 from foresize_forecast.fast import Recent
 from foresize_forecast.outlook import Outlook, Shape, ShapeKind
-from foresize_forecast.plan import plan
+from foresize_forecast.plan import Forecasted, plan
 from foresize_forecast.pods import ContainerView, PodView
 from foresize_forecast.series import Grid
 from foresize_forecast.sizes import MIB, QosClass, Size

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from foresize_forecast.outlook import NoOutlook, Outlook, ShapeKind
-from foresize_forecast.plan import Plan, ceil_mib
+from foresize_forecast.outlook import NoOutlook, ShapeKind
+from foresize_forecast.plan import Forecasted, ceil_mib
 from foresize_forecast.pods import Room
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import MIB, ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
@@ -50,14 +50,6 @@ class Evidence:
     crossing_limit_bytes: int = 0
     room: Room = field(default_factory=Room)
     distrust: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Forecasted:
-    """An outlook with the plan that was made of it."""
-
-    outlook: Outlook
-    plan: Plan
 
 
 @dataclass(frozen=True, slots=True)

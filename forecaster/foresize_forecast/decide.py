@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 from foresize_forecast import choices, fast, ladder
 from foresize_forecast.bounds import clamp
-from foresize_forecast.choices import Case, Choice, Evidence, Forecasted
+from foresize_forecast.choices import Case, Choice, Evidence
 from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import ceil_mib
+from foresize_forecast.plan import Forecasted, ceil_mib
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
 from foresize_forecast.sizing import wanted

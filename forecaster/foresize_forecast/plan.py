@@ -47,6 +47,14 @@ class Plan:
         return next((step for step in self.steps if step.at_s > now_s), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Forecasted:
+    """An outlook with the plan that was made of it."""
+
+    outlook: Outlook
+    plan: Plan
+
+
 def plan(outlook: Outlook, lead_s: int, cooldown_s: int) -> Plan:
     """The cheapest steps that hold the demand, raised `lead_s` before it is due.
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from foresize_forecast import fast, ladder
-from foresize_forecast.choices import LIMIT_DAYS, REQUEST_DAYS, Evidence, Forecasted
+from foresize_forecast.choices import LIMIT_DAYS, REQUEST_DAYS, Evidence
 from foresize_forecast.decide import Verdict, decide
 from foresize_forecast.fast import Recent
 from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.plan import Forecasted
 from foresize_forecast.podchange import PodNeeds, Proven, change
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import PodView, Room

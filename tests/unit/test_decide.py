@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, STEP_S, evidence, forecasted, mi, size
-from foresize_forecast.choices import Evidence, Forecasted
+from foresize_forecast.choices import Evidence
 from foresize_forecast.decide import Verdict, decide
 from foresize_forecast.outlook import NoOutlook, Shape, ShapeKind
+from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill, Room
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy

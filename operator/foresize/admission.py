@@ -1,0 +1,144 @@
+"""The door to pods that are not born yet: a namespace's MemorySizes, read by the API server at pod creation.
+
+One of four modules that write to workloads. An entry exists only while an applying policy selects its workload, so what
+must not act any more is taken out first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from threading import Lock
+from typing import Any
+
+from foresize.kubeapi import Api, ApiError, Conflict, NotFound
+from foresize.lease import Fence
+from foresize.quantities import quantity
+from foresize.resize import Refused
+from foresize_forecast.sizes import Size
+
+NAME = "foresize"
+API_VERSION = "foresize.dev/v1alpha1"
+Sizes = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What pods of one workload are born with."""
+
+    sizes: Mapping[str, Size]
+    """By container name."""
+    revisions: Sequence[str]
+    """Those that may get less than their template says; a pod of another gets the larger of both."""
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """A policy in whose name entries exist: when the last of them is deleted, Kubernetes deletes the sizes with it."""
+
+    name: str
+    uid: str
+
+
+@dataclass(slots=True)
+class _Written:
+    resource_version: str
+    sizes: Sizes
+    owners: list[Sizes] = field(default_factory=list)
+
+
+class Admission:
+    """Keeps each namespace's MemorySizes as decided, with at most one write a pass."""
+
+    def __init__(self, api: Api, fence: Fence) -> None:
+        self._api = api
+        self._fence = fence
+        self._written: dict[str, _Written] = {}
+        self._lock = Lock()
+
+    def load(self, namespace: str | None = None) -> None:
+        """Learn what is written already; called once the lease is held."""
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        for item in self._api.list(f"/apis/{API_VERSION}{scope}/memorysizes"):
+            if item["metadata"]["name"] == NAME:
+                self._written[item["metadata"]["namespace"]] = _Written(
+                    item["metadata"]["resourceVersion"],
+                    item.get("spec", {}).get("sizes", {}),
+                    item["metadata"].get("ownerReferences", []),
+                )
+
+    def namespaces(self) -> set[str]:
+        """Where entries are written."""
+        return {namespace for namespace, written in self._written.items() if written.sizes}
+
+    def retain(self, namespace: str, workloads: set[str]) -> Refused | None:
+        """Take out the entries of all workloads but these; the first thing that a pass does."""
+        with self._lock:
+            written = self._written.get(namespace)
+            if written is None or written.sizes.keys() <= workloads:
+                return None
+            kept = {workload: entry for workload, entry in written.sizes.items() if workload in workloads}
+            return self._write(namespace, kept, written.owners)
+
+    def publish(self, namespace: str, entries: Mapping[str, Entry], owners: Sequence[Owner]) -> Refused | None:
+        """Write what pods of these workloads are born with, where it differs from what is written.
+
+        Entries of workloads that are not named here stay: their look failed, and their last size still holds.
+        """
+        with self._lock:
+            written = self._written.get(namespace)
+            sizes = {**(written.sizes if written else {}), **{key: spec_of(entry) for key, entry in entries.items()}}
+            references = [_reference(owner) for owner in sorted(owners, key=lambda owner: owner.name)]
+            if written is None and not sizes:
+                return None
+            if written is not None and written.sizes == sizes and written.owners == references:
+                return None
+            return self._write(namespace, sizes, references)
+
+    def _write(self, namespace: str, sizes: Sizes, owners: list[Sizes]) -> Refused | None:
+        if why := self._fence.refusal():
+            return Refused(why, fenced=True)
+        path = f"/apis/{API_VERSION}/namespaces/{namespace}/memorysizes"
+        body = {
+            "apiVersion": API_VERSION,
+            "kind": "MemorySizes",
+            "metadata": {"name": NAME, "namespace": namespace, "ownerReferences": owners},
+            "spec": {"sizes": sizes},
+        }
+        try:
+            answer = self._put(path, body, namespace)
+        except ApiError as error:
+            self._written.pop(namespace, None)
+            return Refused(error.message)
+        self._written[namespace] = _Written(answer["metadata"]["resourceVersion"], sizes, owners)
+        return None
+
+    def _put(self, path: str, body: Sizes, namespace: str) -> Sizes:
+        """Create or replace; where somebody else wrote in between, once more on top of that."""
+        written = self._written.get(namespace)
+        try:
+            if written is None:
+                return self._api.create(path, body)
+            body["metadata"]["resourceVersion"] = written.resource_version
+            return self._api.replace(f"{path}/{NAME}", body)
+        except NotFound:
+            body["metadata"].pop("resourceVersion", None)
+            return self._api.create(path, body)
+        except Conflict:
+            body["metadata"]["resourceVersion"] = self._api.get(f"{path}/{NAME}")["metadata"]["resourceVersion"]
+            return self._api.replace(f"{path}/{NAME}", body)
+
+
+def spec_of(entry: Entry) -> Sizes:
+    """An entry as the admission policy reads it: container -> request, limit, known revisions."""
+    return {name: _size(size, entry.revisions) for name, size in sorted(entry.sizes.items())}
+
+
+def _size(size: Size, revisions: Sequence[str]) -> Sizes:
+    request = {} if size.request_bytes is None else {"request": quantity(size.request_bytes)}
+    limit = {} if size.limit_bytes is None else {"limit": quantity(size.limit_bytes)}
+    return {**request, **limit, "revisions": sorted(revisions)}
+
+
+def _reference(owner: Owner) -> Sizes:
+    return {"apiVersion": API_VERSION, "kind": "MemoryPolicy", "name": owner.name, "uid": owner.uid}

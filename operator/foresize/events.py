@@ -1,0 +1,90 @@
+"""Kubernetes Events in plain words, on pods and MemoryForecasts. Never a reason for anything else to fail."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from foresize.kubeapi import Api, ApiError
+from foresize_forecast.pods import PodView
+
+logger = logging.getLogger(__name__)
+
+REPEAT_AFTER_S = 300.0
+"""The same words about the same object are said again no sooner."""
+MAX_NOTE = 1000
+"""The API server refuses longer notes (1 kB)."""
+WAITING = 500
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    path: str
+    body: dict[str, Any]
+
+
+class Events:
+    """Posts Events from a thread of its own, so that a resize never waits for its announcement."""
+
+    def __init__(self, api: Api, identity: str) -> None:
+        self._api, self._identity = api, identity
+        self._said_s: dict[tuple[str, str, str], float] = {}
+        self._queue: queue.Queue[_Event | None] = queue.Queue(WAITING)
+        self._thread = threading.Thread(target=self._post_all, name="events", daemon=True)
+        self._thread.start()
+
+    def normal(self, pod: PodView, reason: str, note: str) -> None:
+        """Something was done."""
+        self._say("Normal", pod, reason, note)
+
+    def warning(self, pod: PodView, reason: str, note: str) -> None:
+        """Something could not be done, or should be looked at."""
+        self._say("Warning", pod, reason, note)
+
+    def close(self) -> None:
+        """Post what is waiting, for a few seconds at most."""
+        self._queue.put(None)
+        self._thread.join(5.0)
+
+    def _say(self, kind: str, pod: PodView, reason: str, note: str) -> None:
+        now_s = time.monotonic()
+        self._said_s = {key: at_s for key, at_s in self._said_s.items() if now_s - at_s < REPEAT_AFTER_S}
+        if self._said_s.get((pod.uid, reason, note)):
+            return
+        self._said_s[pod.uid, reason, note] = now_s
+        now = datetime.now(UTC)
+        body = {
+            "apiVersion": "events.k8s.io/v1",
+            "kind": "Event",
+            "metadata": {"name": f"{pod.name[:200]}.{time.time_ns():x}", "namespace": pod.namespace},
+            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "reportingController": "foresize.dev/operator",
+            "reportingInstance": self._identity[:128],
+            "action": "Resize",
+            "reason": reason,
+            "type": kind,
+            "note": note if len(note) <= MAX_NOTE else f"{note[: MAX_NOTE - 3]}...",
+            "regarding": {
+                "apiVersion": "v1",
+                "kind": "Pod",
+                "namespace": pod.namespace,
+                "name": pod.name,
+                "uid": pod.uid,
+            },
+        }
+        try:
+            self._queue.put_nowait(_Event(f"/apis/events.k8s.io/v1/namespaces/{pod.namespace}/events", body))
+        except queue.Full:
+            logger.warning("too many Events are waiting; one is dropped: %s %s", pod.name, note)
+
+    def _post_all(self) -> None:
+        while (event := self._queue.get()) is not None:
+            try:
+                self._api.create(event.path, event.body)
+            except ApiError as error:
+                logger.warning("an Event was not posted: %s", error)

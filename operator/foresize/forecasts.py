@@ -1,0 +1,206 @@
+"""What one look at a workload found -> the status of its MemoryForecast. Pure; `records` writes it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from foresize.quantities import quantity, timestamp
+from foresize_forecast.decide import Verdict
+from foresize_forecast.outlook import NoOutlook, Outlook, Score, ShapeKind
+from foresize_forecast.plan import Forecasted
+from foresize_forecast.reasons import Blocked
+from foresize_forecast.sizes import Size
+from foresize_forecast.state import Change, ContainerState
+from foresize_forecast.workload import Observation, Review
+
+MAX_ROWS = 100
+"""Containers in one object: etcd takes 1.5 MiB, and a reader less."""
+DAY_S = 86_400
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """One look at a workload: what was seen, what was decided, what could not be done.
+
+    Attributes:
+        seen: the observation.
+        review: verdicts and the memory to keep.
+        forecasts: by container name.
+        applies: whether the policy lets running pods be resized.
+        quiet: why nothing is written to this workload (paused, opted out, conflict); empty if something may be.
+        blocked: by pod name, what stands in its way.
+    """
+
+    seen: Observation
+    review: Review
+    forecasts: Mapping[str, Forecasted | NoOutlook]
+    applies: bool
+    quiet: str = ""
+    blocked: Mapping[str, Blocked] = field(default_factory=dict)
+
+
+def status_of(look: Look) -> Json:
+    """Everything a reader sees in a MemoryForecast, without the operator's own memory and without a clock reading.
+
+    The same look gives the same status, so that an object is only written when it says something new.
+    """
+    rows = [_row(name, verdict, look) for name, verdict in sorted(look.review.verdicts.items())][:MAX_ROWS]
+    return {"summary": _summary(look), "containers": rows}
+
+
+def present(name: str, seen: Observation) -> Size:
+    """What a container has now: the largest of its pods, its template where it has none."""
+    sizes = [view.size for pod in seen.pods if (view := pod.container(name)) is not None]
+    return max(sizes, key=lambda size: (size.request_bytes or 0, size.limit_bytes or 0), default=seen.template[name])
+
+
+def _row(name: str, verdict: Verdict, look: Look) -> Json:
+    now, state = present(name, look.seen), look.review.state.container(name)
+    wanted, template = _wanted(verdict, look), look.seen.template.get(name)
+    row: Json = {
+        "name": name,
+        "request": _quantity(now.request_bytes),
+        "limit": _quantity(now.limit_bytes),
+        "wantedRequest": _quantity(wanted.request_bytes),
+        "wantedLimit": _quantity(wanted.limit_bytes),
+        "templateRequest": _quantity(template and template.request_bytes),
+        "templateLimit": _quantity(template and template.limit_bytes),
+        "reason": str(verdict.reason),
+        "message": verdict.message,
+        "kills": [_bare({"at": timestamp(kill.at_s), "limit": _quantity(kill.limit_bytes)}) for kill in state.kills],
+        "lastChange": _change(state),
+        "blocked": _blocked(look.blocked.values()),
+    }
+    forecast = look.forecasts.get(name)
+    if isinstance(forecast, Forecasted):
+        row |= _forecast(forecast, now, look.seen.now_s)
+    return _bare(row)
+
+
+def _forecast(forecast: Forecasted, now: Size, now_s: float) -> Json:
+    outlook = forecast.outlook
+    return {
+        "peak": quantity(outlook.peak_bytes),
+        "peakLow": quantity(outlook.peak_low_bytes),
+        "peakAt": timestamp(outlook.peak_at_s),
+        "model": outlook.model,
+        "backtest": _score(outlook.score),
+        "baseline": _bare({"model": outlook.baseline, **(_score(outlook.baseline_score) or {})}),
+        "shape": str(outlook.shape.kind),
+        "historyDays": round(outlook.days, 1),
+        "plan": [{"at": timestamp(step.at_s), "request": quantity(step.request_bytes)} for step in forecast.plan.steps],
+        **_growth(outlook, now, now_s),
+    }
+
+
+def _growth(outlook: Outlook, now: Size, now_s: float) -> Json:
+    """How fast it grows and when it meets its limit, for what grows or leaks."""
+    rate = outlook.shape.growth_bytes_per_s
+    if rate <= 0:
+        return {}
+    growth: Json = {"growthPerDay": quantity(rate * DAY_S)}
+    if outlook.shape.kind is ShapeKind.LEAKING and now.limit_bytes is not None:
+        left_s = max(0.0, (now.limit_bytes - float(outlook.mean[0])) / rate)
+        growth["timeToLimit"] = about(left_s)
+    return growth
+
+
+def _summary(look: Look) -> Json:
+    """One line for `kubectl get`: the container that weighs most."""
+    if not look.review.verdicts:
+        return {"state": "NoContainer"}
+    name = max(look.review.verdicts, key=lambda each: (present(each, look.seen).request_bytes or 0, each))
+    verdict, now = look.review.verdicts[name], present(name, look.seen)
+    wanted, forecast = _wanted(verdict, look), look.forecasts.get(name)
+    line: Json = {
+        "container": name,
+        "request": _quantity(now.request_bytes),
+        "wanted": _quantity(wanted.request_bytes),
+        "limit": _quantity(now.limit_bytes),
+        "state": _state(verdict, look),
+    }
+    if isinstance(forecast, Forecasted):
+        outlook = forecast.outlook
+        line |= {
+            "peak": quantity(outlook.peak_bytes),
+            "peakIn": about(outlook.peak_at_s - look.seen.now_s),
+            "model": outlook.model,
+            "shape": str(outlook.shape.kind),
+        }
+    return _bare(line)
+
+
+def _state(verdict: Verdict, look: Look) -> str:
+    """One word: why nothing is done, what is in the way, or that it is as it should be."""
+    if look.quiet:
+        return look.quiet
+    if verdict.wanted is None:
+        return "NoForecast"
+    if not look.applies:
+        return "Recommended"
+    if look.blocked:
+        return str(next(iter(look.blocked.values())).obstacle)
+    return "Sized"
+
+
+def _wanted(verdict: Verdict, look: Look) -> Size:
+    """What its pods should have: the target where it is applied, else what one would write into a template."""
+    if look.applies and not look.quiet:
+        return verdict.target
+    return verdict.creation or verdict.target
+
+
+def about(seconds: float) -> str:
+    """A time ahead, rounded so that it changes seldom: `<10m`, `40m`, `3h`, `2d`.
+
+    Worked: 2450 s = 40.8 min -> `40m`; 3.9 h -> `3h`; past or now -> `now`.
+    """
+    if seconds <= 0:
+        return "now"
+    minutes, hours = int(seconds // 60), int(seconds // 3600)
+    if minutes < 10:  # noqa: PLR2004 - the smallest step shown
+        return "<10m"
+    if hours < 1:
+        return f"{minutes // 10 * 10}m"
+    return f"{hours}h" if hours < 48 else f"{hours // 24}d"  # noqa: PLR2004 - two days
+
+
+def _score(score: Score | None) -> Json | None:
+    return score and {
+        "origins": score.origins,
+        "pinball": round(score.pinball, 4),
+        "coverage": round(score.coverage, 4),
+        "slack": round(score.slack, 4),
+        "exceedances": score.exceedances,
+    }
+
+
+def _change(state: ContainerState) -> Json | None:
+    change: Change | None = state.last_change
+    return change and _bare(
+        {
+            "at": timestamp(change.at_s),
+            "fromRequest": _quantity(change.before.request_bytes),
+            "fromLimit": _quantity(change.before.limit_bytes),
+            "toRequest": _quantity(change.after.request_bytes),
+            "toLimit": _quantity(change.after.limit_bytes),
+            "reason": str(change.reason),
+            "message": change.message,
+        }
+    )
+
+
+def _blocked(blocked: Iterable[Blocked]) -> Json | None:
+    first = next(iter(blocked), None)
+    return first and {"reason": str(first.obstacle), "message": first.message}
+
+
+def _quantity(value_bytes: int | None) -> str | None:
+    return None if value_bytes is None else quantity(value_bytes)
+
+
+def _bare(fields: Json) -> Json:
+    return {name: value for name, value in fields.items() if value not in (None, [], {})}

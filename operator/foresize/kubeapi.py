@@ -1,0 +1,201 @@
+"""The way to the API server: raw JSON over the official client, with time limits, few error kinds and a budget for writes.
+
+Plain dicts both ways: the client's models cost more than the call and refuse fields that they do not know.
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import urllib3
+from kubernetes import client, config
+from kubernetes.config.config_exception import ConfigException
+
+from foresize import metrics
+
+Json = dict[str, Any]
+PAGE = 500
+TIMEOUT_S = 20.0
+WRITES_PER_S = 10.0
+WRITE_BURST = 20
+JSON_TYPE = "application/json"
+
+
+class ApiError(Exception):
+    """The API server refused, or could not be reached (status 0)."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(f"{message} ({status})" if status else message)
+        self.status = status
+        self.message = message
+
+
+class NotFound(ApiError):  # noqa: N818 - named as Kubernetes names the reason
+    """There is no such object."""
+
+
+class Conflict(ApiError):  # noqa: N818 - as above
+    """Somebody else wrote in between, or it exists already."""
+
+
+class Gone(ApiError):  # noqa: N818 - as above
+    """The watch's resourceVersion is too old."""
+
+
+KINDS: dict[int, type[ApiError]] = {404: NotFound, 409: Conflict, 410: Gone}
+
+
+class Budget:
+    """A token bucket: a burst, then so many a second; who comes too early waits."""
+
+    def __init__(self, per_s: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self._per_s, self._burst, self._clock = per_s, burst, clock
+        self._tokens, self._at = float(burst), clock()
+        self._lock = threading.Lock()
+
+    def wait_s(self) -> float:
+        """Take a token and say how long to wait before using it."""
+        with self._lock:
+            now = self._clock()
+            self._tokens = min(float(self._burst), self._tokens + (now - self._at) * self._per_s) - 1
+            self._at = now
+            return max(0.0, -self._tokens / self._per_s)
+
+
+class Api:
+    """A connection pool to one API server."""
+
+    def __init__(self, api_client: client.ApiClient, budget: Budget | None = None) -> None:
+        self.client = api_client
+        self._budget = budget or Budget(WRITES_PER_S, WRITE_BURST)
+
+    def get(self, path: str, **query: str) -> Json:
+        """One object."""
+        return self._call("GET", path, query=query)
+
+    def list(self, path: str, **query: str) -> list[Json]:
+        """All objects of a collection, read in pages."""
+        items: list[Json] = []
+        more = ""
+        while True:
+            page = self._call("GET", path, query={**query, "limit": str(PAGE), **({"continue": more} if more else {})})
+            items += page.get("items") or []
+            more = page.get("metadata", {}).get("continue", "")
+            if not more:
+                return items
+
+    def create(self, path: str, body: Json) -> Json:
+        """Make an object."""
+        return self._write("POST", path, body)
+
+    def replace(self, path: str, body: Json) -> Json:
+        """Put an object, bound to the resourceVersion that it carries."""
+        return self._write("PUT", path, body)
+
+    def patch(self, path: str, body: Json, content_type: str) -> Json:
+        """Patch an object; `content_type` names the kind of patch."""
+        return self._write("PATCH", path, body, content_type)
+
+    def delete(self, path: str) -> Json:
+        """Delete an object."""
+        return self._write("DELETE", path, None)
+
+    def stream(self, path: str, read_timeout_s: float, **query: str) -> Iterator[Json]:
+        """The events of a watch, one by one, until the server ends it or is silent for too long."""
+        response = self._request("GET", path, query=query, timeout_s=read_timeout_s)
+        try:
+            buffered = b""
+            for chunk in response.stream(amt=None):
+                *lines, buffered = (buffered + chunk).split(b"\n")
+                yield from (json.loads(line) for line in lines if line.strip())
+        except urllib3.exceptions.HTTPError as error:
+            raise ApiError(0, f"watch of {path} ended: {error}") from error
+        finally:
+            response.close()
+            response.release_conn()
+
+    def _write(self, method: str, path: str, body: Json | None, content_type: str = JSON_TYPE) -> Json:
+        time.sleep(self._budget.wait_s())
+        resource = path.rsplit("/", 1)[-1] if path.endswith(("/resize", "/status")) else _resource(path)
+        try:
+            answer = self._call(method, path, body, content_type)
+        except ApiError as error:
+            metrics.API_WRITES.labels(resource, str(error.status)).inc()
+            raise
+        metrics.API_WRITES.labels(resource, "2xx").inc()
+        return answer
+
+    def _call(
+        self, method: str, path: str, body: Json | None = None, content_type: str = JSON_TYPE, query: Json | None = None
+    ) -> Json:
+        response = self._request(method, path, body, content_type, query)
+        data = response.data
+        return json.loads(data) if data else {}
+
+    def _request(  # noqa: PLR0913 - one HTTP request
+        self,
+        method: str,
+        path: str,
+        body: Json | None = None,
+        content_type: str = JSON_TYPE,
+        query: Json | None = None,
+        timeout_s: float = TIMEOUT_S,
+    ) -> urllib3.HTTPResponse:
+        headers = {"Accept": JSON_TYPE, "Content-Type": content_type}
+        request = self.client.param_serialize(
+            method,
+            path,
+            query_params=list((query or {}).items()),
+            header_params=headers,
+            body=body,
+            auth_settings=["BearerToken"],
+        )
+        try:
+            response = self.client.call_api(*request, _request_timeout=(5.0, timeout_s)).response
+        except client.ApiException as error:
+            raise _error(error.status or 0, error.body or str(error.reason)) from error
+        except urllib3.exceptions.HTTPError as error:
+            raise ApiError(0, f"API server not reached: {error}") from error
+        if response.status >= 400:  # noqa: PLR2004 - HTTP's errors
+            raise _error(response.status, response.data)
+        return response
+
+
+def connect(kubeconfig: str | None = None) -> Api:
+    """A connection as the environment says: in the cluster by its ServiceAccount, else by a kubeconfig.
+
+    Raises:
+        ApiError: there is neither.
+    """
+    settings = client.Configuration()
+    try:
+        if kubeconfig is None and Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists():
+            config.load_incluster_config(client_configuration=settings)
+        else:
+            config.load_kube_config(config_file=kubeconfig, client_configuration=settings)
+    except ConfigException as error:
+        raise ApiError(0, f"no cluster to talk to: {error}") from error
+    settings.retries = False
+    return Api(client.ApiClient(settings))
+
+
+def _error(status: int, body: str | bytes) -> ApiError:
+    try:
+        message = json.loads(body).get("message") or str(body)
+    except (ValueError, AttributeError):
+        message = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+    return KINDS.get(status, ApiError)(status, message.strip()[:1000])
+
+
+def _resource(path: str) -> str:
+    """The plural in a path: `/apis/g/v/namespaces/n/memoryforecasts/x` -> `memoryforecasts`."""
+    parts = path.strip("/").split("/")
+    rest = parts[3:] if parts[0] == "apis" else parts[2:]
+    if len(rest) > 2 and rest[0] == "namespaces":  # noqa: PLR2004 - namespaces/NAME/PLURAL
+        rest = rest[2:]
+    return rest[0] if rest else path

@@ -1,0 +1,204 @@
+"""MemoryForecast objects: what people read of a workload, and what the operator remembers of it.
+
+The memory is written before each action, bound to the object's resourceVersion; the rest only when it says something new.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from foresize.kubeapi import Api, Conflict, NotFound
+from foresize.quantities import timestamp
+from foresize_forecast.state import WorkloadState, dump, load
+
+logger = logging.getLogger(__name__)
+
+API_VERSION = "foresize.dev/v1alpha1"
+REPORT_EVERY_S = 300.0
+"""A status that only got newer figures is written this often at most."""
+MAX_NAME = 63
+Json = dict[str, Any]
+Key = tuple[str, str]
+"""(namespace, `Kind/name`)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """The workload that a MemoryForecast is about, and the policy that owns the object."""
+
+    namespace: str
+    api_version: str
+    kind: str
+    name: str
+    policy_name: str
+    policy_uid: str
+
+    @property
+    def key(self) -> Key:
+        """As everywhere in the operator."""
+        return (self.namespace, f"{self.kind}/{self.name}")
+
+
+@dataclass(frozen=True, slots=True)
+class _Record:
+    resource_version: str
+    state: WorkloadState
+    status: Json = field(default_factory=dict)
+    """As written, without the operator's memory."""
+    written_at_s: float = 0.0
+    owner_uid: str = ""
+
+
+class Records:
+    """All MemoryForecasts, read once and kept: the lease makes this process their only writer."""
+
+    def __init__(self, api: Api) -> None:
+        self._api = api
+        self._records: dict[Key, _Record] = {}
+
+    def load(self, namespace: str | None = None) -> None:
+        """Read what the last operator remembered; called once the lease is held."""
+        scope = f"/namespaces/{namespace}" if namespace else ""
+        for item in self._api.list(f"/apis/{API_VERSION}{scope}/memoryforecasts"):
+            workload = item.get("spec", {}).get("workload", {})
+            key = (item["metadata"]["namespace"], f"{workload.get('kind')}/{workload.get('name')}")
+            self._records[key] = _read(item)
+
+    def keys(self) -> set[Key]:
+        """Workloads that have a MemoryForecast."""
+        return set(self._records)
+
+    def state(self, key: Key) -> WorkloadState:
+        """What is remembered of a workload."""
+        record = self._records.get(key)
+        return record.state if record else WorkloadState()
+
+    def keep(self, key: Key, state: WorkloadState) -> None:
+        """Remember in this process; `report` or `remember` writes it."""
+        if key in self._records:
+            self._records[key] = replace(self._records[key], state=state)
+
+    def ensure(self, subject: Subject) -> None:
+        """Create the object where there is none, owned by the policy.
+
+        Raises:
+            ApiError: the API server refuses it.
+        """
+        record = self._records.get(subject.key)
+        if record is not None and record.owner_uid == subject.policy_uid:
+            return
+        path, name = _collection(subject.namespace), object_name(subject.kind, subject.name)
+        try:
+            item = self._api.create(path, _object(subject, name)) if record is None else self._adopt(subject, name)
+        except Conflict:
+            item = self._adopt(subject, name)
+        kept = record.state if record else None
+        made = _read(item)
+        self._records[subject.key] = made if kept is None else replace(made, state=kept)
+
+    def remember(self, subject: Subject, state: WorkloadState) -> None:
+        """Write the memory now: what follows may be the last that this process does.
+
+        Raises:
+            ApiError: it could not be written, so nothing may be done that it would have to remember.
+        """
+        self.ensure(subject)
+        self._write(subject, state, self._records[subject.key].status)
+
+    def report(self, subject: Subject, status: Json, now_s: float, *, acted: bool) -> None:
+        """Write what people read, if it is new: at once after an action, else every few minutes at most."""
+        self.ensure(subject)
+        record = self._records[subject.key]
+        shown = {name: value for name, value in record.status.items() if name != "observedAt"}
+        due = acted or not shown or now_s - record.written_at_s >= REPORT_EVERY_S
+        if shown != status and due:
+            self._write(subject, record.state, {**status, "observedAt": timestamp(now_s)})
+            self._records[subject.key] = replace(self._records[subject.key], written_at_s=now_s)
+
+    def forget(self, key: Key) -> None:
+        """Delete the object of a workload that is gone for good."""
+        namespace, workload = key
+        kind, _, name = workload.partition("/")
+        try:
+            self._api.delete(f"{_collection(namespace)}/{object_name(kind, name)}")
+        except NotFound:
+            pass
+        self._records.pop(key, None)
+
+    def _write(self, subject: Subject, state: WorkloadState, status: Json) -> None:
+        record = self._records[subject.key]
+        name = object_name(subject.kind, subject.name)
+        path = f"{_collection(subject.namespace)}/{name}"
+        body = _object(subject, name) | {"status": {**status, "state": dump(state)}}
+        body["metadata"]["resourceVersion"] = record.resource_version
+        try:
+            item = self._api.replace(f"{path}/status", body)
+        except Conflict:
+            # Somebody labelled it: the status is ours all the same, as long as the lease is.
+            body["metadata"]["resourceVersion"] = self._api.get(path)["metadata"]["resourceVersion"]
+            item = self._api.replace(f"{path}/status", body)
+        except NotFound:
+            self._records.pop(subject.key, None)
+            raise
+        version = item["metadata"]["resourceVersion"]
+        self._records[subject.key] = replace(record, resource_version=version, state=state, status=status)
+
+    def _adopt(self, subject: Subject, name: str) -> Json:
+        """Make the policy that selects the workload now the owner, so that the memory outlives a renamed policy."""
+        path = f"{_collection(subject.namespace)}/{name}"
+        wanted = _object(subject, name)
+        patch = {"metadata": {"ownerReferences": wanted["metadata"]["ownerReferences"]}, "spec": wanted["spec"]}
+        try:
+            return self._api.patch(path, patch, "application/merge-patch+json")
+        except NotFound:
+            return self._api.create(_collection(subject.namespace), wanted)
+
+
+def object_name(kind: str, name: str) -> str:
+    """`<kind>-<name>`, cut and completed with a hash where that is longer than a label may be.
+
+    Worked: ("Deployment", "web") -> "deployment-web".
+    """
+    whole = f"{kind.lower()}-{name}"
+    if len(whole) <= MAX_NAME:
+        return whole
+    digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
+    return f"{whole[: MAX_NAME - 9].rstrip('-.')}-{digest}"
+
+
+def _object(subject: Subject, name: str) -> Json:
+    owner = {
+        "apiVersion": API_VERSION,
+        "kind": "MemoryPolicy",
+        "name": subject.policy_name,
+        "uid": subject.policy_uid,
+    }
+    return {
+        "apiVersion": API_VERSION,
+        "kind": "MemoryForecast",
+        "metadata": {"name": name, "namespace": subject.namespace, "ownerReferences": [owner]},
+        "spec": {
+            "workload": {"apiVersion": subject.api_version, "kind": subject.kind, "name": subject.name},
+            "policy": subject.policy_name,
+        },
+    }
+
+
+def _read(item: Mapping[str, Any]) -> _Record:
+    status = dict(item.get("status", {}))
+    stored = status.pop("state", None)
+    owners = item["metadata"].get("ownerReferences", [])
+    try:
+        state = load(stored)
+    except (ValueError, KeyError, TypeError) as error:
+        logger.warning("%s/%s: %s", item["metadata"]["namespace"], item["metadata"]["name"], error)
+        state = WorkloadState()
+    return _Record(item["metadata"]["resourceVersion"], state, status, owner_uid=owners[0]["uid"] if owners else "")
+
+
+def _collection(namespace: str) -> str:
+    return f"/apis/{API_VERSION}/namespaces/{namespace}/memoryforecasts"
