@@ -217,8 +217,9 @@ def test_fast_clock_keeps_the_namespaces_that_answered(liar: Liar) -> None:
     liar.lies = [error(400, "bad_data", "no")]
     samples = newest(Source(liar.url), [f"ns-{i:02}" for i in range(60)], 610.0, 600)
 
-    # 60 namespaces are two queries, of 50 and of 10; the first to be sent is answered with 400.
-    assert {f"ns-{i:02}" for i in range(50, 60)} == set(samples.refusals)
+    # 60 namespaces are three queries of 20; one of them is answered with 400.
+    assert {f"ns-{i:02}" for i in range(40, 60)} == set(samples.refusals)
+    assert 3 == len(liar.queries)
 
 
 def test_fast_clock_asks_again_in_halves(liar: Liar) -> None:

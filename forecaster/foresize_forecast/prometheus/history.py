@@ -20,8 +20,8 @@ from foresize_forecast.prometheus.source import SERVER_MAX_POINTS, Metric, Refus
 from foresize_forecast.prometheus.wire import Connection
 from foresize_forecast.series import ContainerKey, Grid, History
 
-FIRST_SPAN_POINTS = 288
-"""Intervals of the first query, before it is known how many series there are: a day of 5 minutes."""
+FIRST_SPAN_POINTS = 48
+"""Intervals of the first query, before it is known how many series there are: 4 hours of 5 minutes."""
 REAL_CONTAINERS = (Matcher("container", "!=", ""), Matcher("container", "!=", "POD"))
 """cAdvisor also has sums over pods and cgroups (no container) and pause containers (POD)."""
 

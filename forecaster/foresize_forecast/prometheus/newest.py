@@ -14,7 +14,7 @@ from foresize_forecast.prometheus.samples import ContainerOfPod, Samples, by_con
 from foresize_forecast.prometheus.source import Metric, Refusal, RefusalKind, Source
 from foresize_forecast.prometheus.wire import Connection
 
-NAMESPACES_PER_QUERY = 50
+NAMESPACES_PER_QUERY = 20
 CLOCK_SKEW_S = 30.0
 """A sample from further in the future was stamped by a clock that is wrong; it is dropped."""
 
@@ -45,7 +45,7 @@ class NewestSamples:
 def newest(source: Source, namespaces: Sequence[str], now_s: float, span_s: int) -> NewestSamples:
     """Raw samples of the last `span_s` seconds of every container in the namespaces.
 
-    Thread-safe: each call has its own connection. One query for 50 namespaces: small ones are many.
+    Thread-safe: each call has its own connection. One query for 20 namespaces: small ones are many.
     """
     containers: dict[ContainerOfPod, Recent] = {}
     refusals: dict[str, Refusal] = {}

@@ -56,8 +56,8 @@ class Source:
         timeout_s: for each attempt of a query, its whole answer included.
         retries: attempts after the first, where another one may succeed.
         backoff_s: wait before the second attempt; it doubles with each further one.
-        max_points: of all series of one query together; the time range is split to stay below. A point takes about
-            200 bytes while an answer is read, so these are 50 MiB.
+        max_points: of all series of one query together; the time range is split to stay below. So many points take
+            12 MiB and keep other threads waiting for 50 ms while they are parsed.
         max_bytes: of one answer; a larger one is not read, and asked for in halves.
         verify_tls: whether the server's certificate is checked.
         ca_file: the authorities it is checked against; None: the system's.
@@ -69,7 +69,7 @@ class Source:
     timeout_s: float = 30.0
     retries: int = 3
     backoff_s: float = 0.5
-    max_points: int = 250_000
+    max_points: int = 60_000
     max_bytes: int = 32 << 20
     verify_tls: bool = True
     ca_file: str | None = None

@@ -54,7 +54,7 @@ def _panel(axes: Axes, play: Played, row: int) -> None:
     times = starts_s.astype("datetime64[s]")
     used = play.trace.usage[row] / MIB
     limit = np.where(np.isinf(play.limit[row]), np.nan, play.limit[row]) / MIB
-    axes.fill_between(times, used, step="post", color=USED, alpha=0.35, linewidth=0, label="used")
+    axes.fill_between(times, used, step="post", color=USED, alpha=0.45, linewidth=0.3, label="used")
     axes.step(times, play.request[row] / MIB, where="post", color=REQUESTED, linewidth=1.1, label="request")
     axes.step(times, limit, where="post", color=LIMIT, linewidth=0.9, linestyle="--", label="limit")
     killed = used > limit
