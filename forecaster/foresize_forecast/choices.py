@@ -40,7 +40,7 @@ class Evidence:
         usage_bytes: highest newest sample of its pods; None where there is none.
         crossing_bytes: what a rising trend of one of its pods reaches above that pod's limit; None without one.
         crossing_limit_bytes: the limit it crosses.
-        room: the LimitRange of its namespace; node and quota are checked pod by pod.
+        room: bounds of a container; its node's and its quota's room are looked at pod by pod.
         distrust: why its samples or its outlook cannot be trusted to lower anything; empty if they can.
     """
 

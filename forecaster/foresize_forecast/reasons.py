@@ -33,6 +33,7 @@ class Obstacle(StrEnum):
     NODE_FULL = "NodeFull"
     QUOTA = "QuotaExhausted"
     REFUSED = "Refused"
+    FENCED = "NotTheWriter"
     DEFERRED = "ResizeDeferred"
     INFEASIBLE = "ResizeInfeasible"
     RUNTIME_ERROR = "ResizeError"

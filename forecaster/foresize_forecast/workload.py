@@ -31,7 +31,7 @@ class Observation:
         recent: newest samples by (pod name, container name).
         template: the sizes in its pod template, by container name.
         qos: the class that its template gives.
-        limit_range: bounds of its namespace.
+        bounds: of its containers: its namespace's LimitRange, and the largest node.
         distrust: why its samples cannot be trusted to lower anything; empty if they can.
         first_samples_s: by revision, when its first sample was taken, as far as the history tells.
     """
@@ -41,7 +41,7 @@ class Observation:
     recent: Mapping[tuple[str, str], Recent]
     template: Mapping[str, Size]
     qos: QosClass
-    limit_range: Room = field(default_factory=Room)
+    bounds: Room = field(default_factory=Room)
     distrust: str = ""
     first_samples_s: Mapping[str, float] = field(default_factory=dict)
 
@@ -152,7 +152,7 @@ def _evidence(name: str, seen: Observation) -> Evidence:
         if (limit := view.size.limit_bytes) is not None and (reached := fast.crossing(recent, limit)) is not None
     ]
     reached, limit = max(crossings, default=(None, 0))
-    return Evidence(present, usage, reached, limit, seen.limit_range, seen.distrust)
+    return Evidence(present, usage, reached, limit, seen.bounds, seen.distrust)
 
 
 def _weight(size: Size) -> tuple[int, int]:

@@ -7,19 +7,17 @@ work from two memories. Nothing here computes a size.
 from __future__ import annotations
 
 import logging
-import time
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from threading import Lock, RLock
-
-from foresize.managed import Managed
 
 from foresize import metrics
 from foresize.events import Events
 from foresize.forecasts import Look
 from foresize.kubeapi import Api
 from foresize.lease import Fence
+from foresize.managed import Managed
 from foresize.quantities import people
 from foresize.records import Records
 from foresize.resize import resize
@@ -38,20 +36,44 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Senses:
-    """What is known at a tick about all workloads, beside the pods.
+class Foreseen:
+    """What the last refit of a workload found.
 
     Attributes:
-        recent: newest samples by (namespace, pod, container).
-        distrust: by namespace, why its samples cannot be trusted to lower anything.
-        forecasts: by (namespace, workload), then by container.
-        first_samples_s: by (namespace, workload), then by revision.
+        forecasts: by container name.
+        first_samples_s: by pod name, when its first sample was taken.
+        distrust: why it cannot be trusted to lower anything (partial data); empty if it can.
+        made_at_s: when it was made.
     """
 
-    recent: Mapping[tuple[str, str, str], Recent] = field(default_factory=dict)
-    distrust: Mapping[str, str] = field(default_factory=dict)
-    forecasts: Mapping[tuple[str, str], Mapping[str, Forecasted | NoOutlook]] = field(default_factory=dict)
-    first_samples_s: Mapping[tuple[str, str], Mapping[str, float]] = field(default_factory=dict)
+    forecasts: Mapping[str, Forecasted | NoOutlook] = field(default_factory=dict)
+    first_samples_s: Mapping[str, float] = field(default_factory=dict)
+    distrust: str = ""
+    made_at_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """What is known of a workload at a tick, beside its pods.
+
+    Attributes:
+        recent: newest samples by (pod, container).
+        foreseen: its forecasts.
+        distrust: why its samples or its forecast cannot be trusted to lower anything; empty if they can.
+    """
+
+    recent: Mapping[tuple[str, str], Recent] = field(default_factory=dict)
+    foreseen: Foreseen = field(default_factory=Foreseen)
+    distrust: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    """A patch to send: towards the target, or back to what is in force."""
+
+    pod: PodView
+    change: PodChange
+    gives_up: bool = False
 
 
 class Attendant:
@@ -65,86 +87,78 @@ class Attendant:
         self._locks: defaultdict[tuple[str, str], RLock] = defaultdict(RLock)
         self._guard = Lock()
 
-    def attend(self, managed: Managed, pods: tuple[PodView, ...], senses: Senses, only: str | None = None) -> Look:
+    def attend(
+        self,
+        managed: Managed,
+        pods: Callable[[], tuple[PodView, ...]],
+        senses: Senses,
+        now_s: float,
+        only: str | None = None,
+    ) -> Look:
         """Look at a workload and give its pods what they should have.
 
         Args:
             managed: the workload under its policy.
-            pods: its living pods.
-            senses: what is known at this tick.
+            pods: tells its living pods; asked once nobody else looks at the workload.
+            senses: what is known of it beside them.
+            now_s: Unix seconds.
             only: uid of the one pod to act on, where the pod watch asks; None: all.
 
         Raises:
             ApiError: what was to be remembered could not be written, so nothing was done.
         """
         with self._lock(managed.key):
-            seen = observe(managed, pods, senses, time.time())
+            seen = observe(managed, pods(), senses, now_s)
             state = self._records.state(managed.key)
-            forecasts = senses.forecasts.get(managed.key, {})
-            found = review(state if managed.resizes else _untargeted(state), seen, forecasts, managed.policy.workload)
+            forecasts = senses.foreseen.forecasts
+            found = review(state if managed.applies else _untargeted(state), seen, forecasts, managed.policy.workload)
             look = Look(seen, found, forecasts, applies=managed.applies, quiet=managed.quiet)
-            if not managed.resizes:
-                self._records.keep(managed.key, found.state)
-                return look
-            return self._act(managed, look, [pod for pod in pods if only in (None, pod.uid)])
+            if managed.resizes:
+                look = self._act(managed, look, [pod for pod in seen.pods if only in {None, pod.uid}])
+            self._records.keep(managed.key, look.review.state)
+            return look
 
     def _act(self, managed: Managed, look: Look, pods: list[PodView]) -> Look:
-        changes: dict[str, PodChange] = {}
+        orders: list[_Order] = []
         blocked: dict[str, Blocked] = {}
         for pod in pods:
             wanted = pod_change(pod, look.review, look.seen, managed.room(pod))
             given_up = way_back(pod, look.seen.now_s)
             if given_up is not None:
-                changes[pod.uid] = given_up
-                blocked[pod.name] = Blocked(Obstacle.DEFERRED, f"given up for now: {given_up.clipped}")
+                orders.append(_Order(pod, given_up, gives_up=True))
             elif isinstance(wanted, PodChange):
-                changes[pod.uid] = wanted
+                orders.append(_Order(pod, wanted))
             elif wanted is not None:
                 blocked[pod.name] = wanted
+        if not orders:
+            return replace(look, blocked=blocked)
+        if why := self._fence.refusal():
+            return replace(look, blocked=blocked | {order.pod.name: Blocked(Obstacle.FENCED, why) for order in orders})
         state = look.review.state
-        if changes:
-            state, refused = self._send(managed, look, {pod.uid: pod for pod in pods}, changes)
-            blocked |= refused
-        self._records.keep(managed.key, state)
+        for order in orders:
+            before = state.attempts.get(order.pod.uid, Attempt(look.seen.now_s))
+            state = state.with_attempt(order.pod.uid, replace(before, at_s=look.seen.now_s))
+        self._records.remember(managed.subject, state)
+        for order in orders:
+            attempt, obstacle = self._send(managed, look, order, state.attempts[order.pod.uid])
+            state = state.with_attempt(order.pod.uid, attempt)
+            if obstacle is not None:
+                blocked[order.pod.name] = obstacle
         return replace(look, review=Review(look.review.verdicts, state), blocked=blocked)
 
-    def _send(
-        self, managed: Managed, look: Look, pods: Mapping[str, PodView], changes: Mapping[str, PodChange]
-    ) -> tuple[WorkloadState, dict[str, Blocked]]:
-        """Remember the intents, then send them, each pod on its own."""
-        if why := self._fence.refusal():
-            return look.review.state, {pods[uid].name: Blocked(Obstacle.REFUSED, why) for uid in changes}
-        state = look.review.state
-        for uid, change in changes.items():
-            failed = state.attempts.get(uid)
-            state = state.with_attempt(
-                uid, replace(failed, at_s=look.seen.now_s) if failed else Attempt(look.seen.now_s)
-            )
-        self._records.remember(managed.subject, state)
-        blocked: dict[str, Blocked] = {}
-        for uid, change in changes.items():
-            state, refusal = self._send_one(managed, look, state, pods[uid], change)
-            if refusal:
-                blocked[pods[uid].name] = refusal
-        return state, blocked
-
-    def _send_one(
-        self, managed: Managed, look: Look, state: WorkloadState, pod: PodView, change: PodChange
-    ) -> tuple[WorkloadState, Blocked | None]:
+    def _send(self, managed: Managed, look: Look, order: _Order, attempt: Attempt) -> tuple[Attempt, Blocked | None]:
+        """One patch, its Event, and what to remember of it."""
+        pod, change, now_s = order.pod, order.change, look.seen.now_s
         refused = resize(self._api, self._fence, pod, change)
-        reason = _reason(look, change)
-        metrics.RESIZES.labels(reason, "refused" if refused else "accepted").inc()
-        if refused:
-            attempt = after_refusal(state.attempts.get(pod.uid), refused.message, look.seen.now_s)
-            if not refused.fenced:
-                self._events.warning(pod, "ResizeRefused", f"memory not resized: {refused.message}")
-            return state.with_attempt(pod.uid, attempt), Blocked(Obstacle.REFUSED, refused.message)
-        if change.clipped and pod.resize.message == change.clipped:
-            attempt = after_refusal(state.attempts.get(pod.uid), change.clipped, look.seen.now_s)
-            self._events.warning(pod, "ResizeGivenUp", f"memory back to what is in force: {change.clipped}")
-            return state.with_attempt(pod.uid, attempt), None
-        self._events.normal(pod, "MemoryResized", _sentence(managed, look, pod, change))
-        return state.with_attempt(pod.uid, Attempt(look.seen.now_s)), None
+        metrics.RESIZES.labels(_reason(look, order), "refused" if refused else "accepted").inc()
+        if refused is not None:
+            self._events.warning(pod, "ResizeRefused", f"memory not resized: {refused.message}")
+            return after_refusal(attempt, refused.message, now_s), Blocked(Obstacle.REFUSED, refused.message)
+        if order.gives_up:
+            self._events.warning(pod, "ResizeGivenUp", f"memory back to what is in force: {pod.resize.message}")
+            return after_refusal(attempt, pod.resize.message, now_s), Blocked(Obstacle.DEFERRED, pod.resize.message)
+        self._events.normal(pod, "MemoryResized", _sentence(managed, look, order))
+        return Attempt(now_s), None
 
     def _lock(self, key: tuple[str, str]) -> RLock:
         with self._guard:
@@ -153,21 +167,20 @@ class Attendant:
 
 def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: float) -> Observation:
     """Everything seen of a workload, as the brain wants it."""
-    names = {pod.name for pod in pods}
-    recent = {
-        (pod, container): samples
-        for (namespace, pod, container), samples in senses.recent.items()
-        if namespace == managed.key[0] and pod in names
-    }
+    first_samples_s: dict[str, float] = {}
+    for pod_name, first_s in senses.foreseen.first_samples_s.items():
+        for revision in {pod.revision for pod in pods if pod.revision}:
+            if f"-{revision}-" in pod_name:
+                first_samples_s[revision] = min(first_s, first_samples_s.get(revision, first_s))
     return Observation(
         now_s=now_s,
         pods=pods,
-        recent=recent,
-        template=managed.template,
-        qos=managed.qos,
-        limit_range=managed.limit_range,
-        distrust=managed.distrust or senses.distrust.get(managed.key[0], ""),
-        first_samples_s=senses.first_samples_s.get(managed.key, {}),
+        recent=senses.recent,
+        template=managed.template(pods),
+        qos=managed.qos(pods),
+        bounds=managed.bounds,
+        distrust=senses.distrust or senses.foreseen.distrust,
+        first_samples_s=first_samples_s,
     )
 
 
@@ -176,20 +189,22 @@ def _untargeted(state: WorkloadState) -> WorkloadState:
     return replace(state, containers={name: replace(c, target=None) for name, c in state.containers.items()})
 
 
-def _reason(look: Look, change: PodChange) -> str:
-    return str(next((look.review.verdicts[name].reason for name in change.sizes if name in look.review.verdicts), ""))
+def _reason(look: Look, order: _Order) -> str:
+    if order.gives_up:
+        return "GivenUp"
+    return str(next(verdict.reason for name, verdict in look.review.verdicts.items() if name in order.change.sizes))
 
 
-def _sentence(managed: Managed, look: Look, pod: PodView, change: PodChange) -> str:
+def _sentence(managed: Managed, look: Look, order: _Order) -> str:
     """What a person reads on the pod: from, to, why, by which policy."""
-    parts = []
-    for name, size in sorted(change.sizes.items()):
-        view, verdict = pod.container(name), look.review.verdicts.get(name)
-        before = _both(view.size) if view else "unknown"
-        why = verdict.message.rpartition(": ")[2] if verdict else ""
-        parts.append(f"{name} {before} -> {_both(size)} ({why})")
-    clipped = f"; {change.clipped}" if change.clipped else ""
-    return f"request/limit of {', '.join(parts)}{clipped}; MemoryPolicy {managed.subject.policy_name}"
+    parts = [
+        f"{view.name} {_both(view.size)} -> {_both(order.change.sizes[view.name])}"
+        f" ({look.review.verdicts[view.name].message.partition(': ')[2]})"
+        for view in order.pod.containers
+        if view.name in order.change.sizes
+    ]
+    clipped = f"; {order.change.clipped}" if order.change.clipped else ""
+    return f"memory request/limit of {', '.join(parts)}{clipped}; MemoryPolicy {managed.policy.name}"
 
 
 def _both(size: Size) -> str:

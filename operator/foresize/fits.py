@@ -1,4 +1,4 @@
-"""Fits in worker processes: nothing that acts ever waits for one, and Prophet's memory stays out of the operator's own."""
+"""Fits in worker processes: nothing that acts waits for one, and Prophet's memory stays out of the operator's own."""
 
 from __future__ import annotations
 

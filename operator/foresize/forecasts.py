@@ -76,11 +76,11 @@ def _row(name: str, verdict: Verdict, look: Look) -> Json:
     }
     forecast = look.forecasts.get(name)
     if isinstance(forecast, Forecasted):
-        row |= _forecast(forecast, now, look.seen.now_s)
+        row |= _forecast(forecast, now)
     return _bare(row)
 
 
-def _forecast(forecast: Forecasted, now: Size, now_s: float) -> Json:
+def _forecast(forecast: Forecasted, now: Size) -> Json:
     outlook = forecast.outlook
     return {
         "peak": quantity(outlook.peak_bytes),
@@ -92,11 +92,11 @@ def _forecast(forecast: Forecasted, now: Size, now_s: float) -> Json:
         "shape": str(outlook.shape.kind),
         "historyDays": round(outlook.days, 1),
         "plan": [{"at": timestamp(step.at_s), "request": quantity(step.request_bytes)} for step in forecast.plan.steps],
-        **_growth(outlook, now, now_s),
+        **_growth(outlook, now),
     }
 
 
-def _growth(outlook: Outlook, now: Size, now_s: float) -> Json:
+def _growth(outlook: Outlook, now: Size) -> Json:
     """How fast it grows and when it meets its limit, for what grows or leaks."""
     rate = outlook.shape.growth_bytes_per_s
     if rate <= 0:

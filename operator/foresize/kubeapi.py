@@ -1,4 +1,4 @@
-"""The way to the API server: raw JSON over the official client, with time limits, few error kinds and a budget for writes.
+"""The way to the API server: raw JSON over the official client, with time limits, error kinds and a budget for writes.
 
 Plain dicts both ways: the client's models cost more than the call and refuse fields that they do not know.
 """
@@ -137,7 +137,7 @@ class Api:
         data = response.data
         return json.loads(data) if data else {}
 
-    def _request(  # noqa: PLR0913 - one HTTP request
+    def _request(  # noqa: PLR0913, PLR0917 - one HTTP request
         self,
         method: str,
         path: str,

@@ -1,7 +1,7 @@
 """One writer: a Lease that every door checks, and the kill switch beside it.
 
-The election is the client library's; what is added is a truthful answer to "may I write now?": it ends by our own monotonic
-clock, before anybody else could have taken the lease, also while a renewal hangs.
+The election is the client library's; what is added is a truthful answer to "may I write now?": it ends by our own
+monotonic clock, before anybody else could have taken the lease, also while a renewal hangs.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ logger = logging.getLogger(__name__)
 LEASE = "foresize"
 KILL_SWITCH = "foresize-kill-switch"
 RENEW_SHARE = 2 / 3
-"""Of the lease's duration: how long renewals are tried before it is given up (Kubernetes' own components: 10 of 15 s)."""
+"""Of the lease's duration: how long renewals are tried before it is given up (Kubernetes' own: 10 of 15 s)."""
 RETRY_SHARE = 2 / 15
 
 

@@ -1,10 +1,12 @@
 """MemoryForecast objects: what people read of a workload, and what the operator remembers of it.
 
-The memory is written before each action, bound to the object's resourceVersion; the rest only when it says something new.
+The memory is written before each action, bound to the object's resourceVersion; the rest only when it says something
+new.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import logging
 from collections.abc import Mapping
@@ -123,10 +125,8 @@ class Records:
         """Delete the object of a workload that is gone for good."""
         namespace, workload = key
         kind, _, name = workload.partition("/")
-        try:
+        with contextlib.suppress(NotFound):
             self._api.delete(f"{_collection(namespace)}/{object_name(kind, name)}")
-        except NotFound:
-            pass
         self._records.pop(key, None)
 
     def _write(self, subject: Subject, state: WorkloadState, status: Json) -> None:

@@ -1,0 +1,79 @@
+"""Who is responsible for a workload, and whether anybody may act on it: opt-out, conflicts, rollouts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from foresize.policy import Policy
+from foresize.targets import Inventory, selected
+from foresize.workloads import Workload
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Why nothing is written to a workload."""
+
+    state: str
+    """One CamelCase word, shown by `kubectl get memoryforecasts`."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Assignment:
+    """A workload, the policy that is responsible for it, and why it is left alone if it is."""
+
+    workload: Workload
+    policy: Policy
+    quiet: Quiet | None
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """A workload that a policy selects but another one has."""
+
+    workload: Workload
+    winner: Policy
+
+
+def assign(
+    policies: Sequence[Policy], inventory: Inventory
+) -> tuple[list[Assignment], Mapping[str, Sequence[Overlap]]]:
+    """Give each workload to one policy: the older one, then the first by name, so that a new policy takes nothing away.
+
+    Returns:
+        The assignments, and by policy uid the workloads that it selects in vain.
+    """
+    taken: dict[tuple[str, str], Policy] = {}
+    assignments: list[Assignment] = []
+    overlaps: dict[str, list[Overlap]] = {}
+    for policy in sorted(policies, key=lambda each: (each.created_s, each.namespace, each.name)):
+        for workload in selected(policy, inventory):
+            if workload.key in taken:
+                overlaps.setdefault(policy.uid, []).append(Overlap(workload, taken[workload.key]))
+                continue
+            taken[workload.key] = policy
+            assignments.append(Assignment(workload, policy, quiet(policy, workload, inventory)))
+    return assignments, overlaps
+
+
+def quiet(policy: Policy, workload: Workload, inventory: Inventory) -> Quiet | None:
+    """Why a policy that has a workload writes nothing to it; None where it may."""
+    if policy.paused:
+        return Quiet("Paused", "its policy is paused (spec.paused)")
+    if workload.ignored:
+        return Quiet("Ignored", f"{workload.kind} {workload.name} opted out by foresize.dev/ignore")
+    if workload.namespace in inventory.ignored_namespaces:
+        return Quiet("Ignored", f"namespace {workload.namespace} opted out by foresize.dev/ignore")
+    for other in inventory.autoscalers:
+        if (other.namespace, other.target) == workload.key:
+            return Quiet("Conflict", _way_out(other.kind, other.name))
+    if workload.rollout:
+        return Quiet("RollingOut", f"a rollout is in progress: {workload.rollout}")
+    return None
+
+
+def _way_out(kind: str, name: str) -> str:
+    if kind == "HorizontalPodAutoscaler":
+        return f"HorizontalPodAutoscaler {name} scales it by memory: let it scale by CPU and leave memory to Foresize"
+    return f"{kind} {name} sizes it too: set its updateMode to Off, or take memory out of its controlledResources"

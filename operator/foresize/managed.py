@@ -1,0 +1,110 @@
+"""A workload under its policy, with all around it that bears on its pods: what a look at it needs. Values only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from foresize.guard import Assignment
+from foresize.labels import matches
+from foresize.policy import Policy
+from foresize.records import Subject
+from foresize.targets import Inventory
+from foresize.workloads import Workload
+from foresize_forecast.pods import PodView, Room
+from foresize_forecast.sizes import QosClass, Size
+
+
+@dataclass(frozen=True, slots=True)
+class Managed:
+    """One workload to look at.
+
+    Attributes:
+        workload: as it was read.
+        policy: the one that is responsible for it.
+        quiet: one word why nothing is written to it; empty if it may be.
+        quiet_message: the same in a sentence.
+        bounds: of its containers: the namespace's LimitRange, and the largest node.
+        quota: what its namespace's quotas leave.
+        node_allocatable_bytes: by node.
+        node_requested_bytes: by node, requests of all pods there.
+    """
+
+    workload: Workload
+    policy: Policy
+    quiet: str = ""
+    quiet_message: str = ""
+    bounds: Room = field(default_factory=Room)
+    quota: Room = field(default_factory=Room)
+    node_allocatable_bytes: Mapping[str, int] = field(default_factory=dict)
+    node_requested_bytes: Mapping[str, int] = field(default_factory=dict)
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(namespace, `Kind/name`)."""
+        return self.workload.key
+
+    @property
+    def subject(self) -> Subject:
+        """What its MemoryForecast is about."""
+        workload = self.workload
+        return Subject(
+            workload.namespace, workload.api_version, workload.kind, workload.name, self.policy.name, self.policy.uid
+        )
+
+    @property
+    def applies(self) -> bool:
+        """Whether its policy wants running pods resized or new ones sized."""
+        return self.policy.in_place or self.policy.at_creation
+
+    @property
+    def resizes(self) -> bool:
+        """Whether running pods are resized now."""
+        return self.policy.in_place and not self.quiet
+
+    @property
+    def creates(self) -> bool:
+        """Whether new pods get their size. A rollout is the moment for it, not a reason against it."""
+        return self.policy.at_creation and self.quiet in ("", "RollingOut")
+
+    def owns(self, pod: PodView) -> bool:
+        """Whether a pod is one of its own: by its controller, or by labels where the controller is not the target."""
+        if pod.namespace != self.workload.namespace:
+            return False
+        if pod.owner == f"{self.workload.kind}/{self.workload.name}":
+            return True
+        return self.workload.api_version != "apps/v1" and matches(self.workload.selector, pod.labels)
+
+    def template(self, pods: tuple[PodView, ...]) -> Mapping[str, Size]:
+        """Sizes as its owner wrote them; where the kind hides its template, as its pods have them now."""
+        if self.workload.template or not pods:
+            return self.workload.template
+        return {view.name: view.size for view in pods[0].containers}
+
+    def qos(self, pods: tuple[PodView, ...]) -> QosClass:
+        """The class of its pods."""
+        return self.workload.qos if self.workload.template or not pods else pods[0].qos
+
+    def room(self, pod: PodView) -> Room:
+        """What a pod may grow by, on its node and in its namespace."""
+        allocatable = self.node_allocatable_bytes.get(pod.node)
+        free = None if allocatable is None else allocatable - self.node_requested_bytes.get(pod.node, 0)
+        return replace(self.quota, node_free_bytes=free, node_allocatable_bytes=allocatable)
+
+
+def manage(assignment: Assignment, inventory: Inventory, node_requested_bytes: Mapping[str, int]) -> Managed:
+    """Put together what one assignment needs."""
+    namespace, quiet = assignment.workload.namespace, assignment.quiet
+    return Managed(
+        workload=assignment.workload,
+        policy=assignment.policy,
+        quiet=quiet.state if quiet else "",
+        quiet_message=quiet.message if quiet else "",
+        bounds=replace(
+            inventory.limit_ranges.get(namespace, Room()),
+            node_allocatable_bytes=max(inventory.node_allocatable_bytes.values(), default=None),
+        ),
+        quota=inventory.quotas.get(namespace, Room()),
+        node_allocatable_bytes=inventory.node_allocatable_bytes,
+        node_requested_bytes=node_requested_bytes,
+    )

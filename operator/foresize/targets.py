@@ -1,0 +1,212 @@
+"""What a policy selects, and what surrounds it: the only reader of workloads, namespaces, nodes and autoscalers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from foresize.kubeapi import Api, ApiError, NotFound
+from foresize.labels import matches, parse
+from foresize.policy import Policy, Ref
+from foresize.quantities import memory_bytes
+from foresize.workloads import BUILT_IN, Workload, opted_out, read
+from foresize_forecast.pods import Room
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Autoscaler:
+    """Another that acts on memory: a VerticalPodAutoscaler that is not Off, or a HorizontalPodAutoscaler."""
+
+    kind: str
+    name: str
+    namespace: str
+    target: str
+    """`Kind/name`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """What was there at one moment.
+
+    Attributes:
+        workloads: by (namespace, `Kind/name`).
+        ignored_namespaces: those that opted out.
+        limit_ranges: by namespace: bounds of a container.
+        quotas: by namespace: what is left.
+        node_allocatable_bytes: by node.
+        autoscalers: what else acts on memory.
+        missing: references that could not be followed, with the reason.
+    """
+
+    workloads: Mapping[tuple[str, str], Workload] = field(default_factory=dict)
+    ignored_namespaces: frozenset[str] = frozenset()
+    limit_ranges: Mapping[str, Room] = field(default_factory=dict)
+    quotas: Mapping[str, Room] = field(default_factory=dict)
+    node_allocatable_bytes: Mapping[str, int] = field(default_factory=dict)
+    autoscalers: tuple[Autoscaler, ...] = ()
+    missing: Mapping[tuple[str, Ref], str] = field(default_factory=dict)
+
+
+def selected(policy: Policy, inventory: Inventory) -> list[Workload]:
+    """The workloads that a policy is about, by name."""
+    mine = [workload for workload in inventory.workloads.values() if workload.namespace == policy.namespace]
+    ref = policy.target.ref
+    if ref is not None:
+        return [workload for workload in mine if (workload.kind, workload.name) == (ref.kind, ref.name)]
+    selector = policy.target.selector or {}
+    chosen = [each for each in mine if each.kind in BUILT_IN and matches(selector, each.labels)]
+    return sorted(chosen, key=lambda each: each.key)
+
+
+def take_inventory(api: Api, policies: Sequence[Policy], *, clusterwide: bool) -> Inventory:
+    """Read all that the policies may concern, with one LIST for each kind (and namespace, where rights end there).
+
+    Raises:
+        ApiError: the API server could not be read; nothing is known then.
+    """
+    reader = _Reader(api, tuple(sorted({policy.namespace for policy in policies})), clusterwide)
+    workloads = {each.key: each for kind, plural in BUILT_IN.items() for each in reader.built_in(kind, plural)}
+    missing: dict[tuple[str, Ref], str] = {}
+    for policy in policies:
+        ref = policy.target.ref
+        if ref is None or (policy.namespace, f"{ref.kind}/{ref.name}") in workloads:
+            continue
+        found = _by_scale(api, policy.namespace, ref)
+        if isinstance(found, Workload):
+            workloads[found.key] = found
+        else:
+            missing[policy.namespace, ref] = found
+    return Inventory(
+        workloads=workloads,
+        ignored_namespaces=frozenset(reader.ignored()),
+        limit_ranges=reader.rooms("limitranges", _limit_range),
+        quotas=reader.rooms("resourcequotas", _quota),
+        node_allocatable_bytes=_nodes(api) if policies else {},
+        autoscalers=(*reader.horizontal(), *reader.vertical()),
+        missing=missing,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Reader:
+    """LISTs over the namespaces of all policies."""
+
+    api: Api
+    namespaces: tuple[str, ...]
+    clusterwide: bool
+
+    def items(self, prefix: str, plural: str) -> Iterator[Json]:
+        if self.clusterwide and self.namespaces:
+            for item in self.api.list(f"{prefix}/{plural}"):
+                if item["metadata"]["namespace"] in self.namespaces:
+                    yield item
+        else:
+            for namespace in self.namespaces:
+                yield from self.api.list(f"{prefix}/namespaces/{namespace}/{plural}")
+
+    def built_in(self, kind: str, plural: str) -> Iterator[Workload]:
+        for item in self.items("/apis/apps/v1", plural):
+            if not any(owner.get("controller") for owner in item["metadata"].get("ownerReferences") or []):
+                yield read(item, kind)
+
+    def ignored(self) -> Iterator[str]:
+        for namespace in self.namespaces:
+            if opted_out(self.api.get(f"/api/v1/namespaces/{namespace}")["metadata"]):
+                yield namespace
+
+    def rooms(self, plural: str, read_room: Callable[[Sequence[Json]], Room]) -> dict[str, Room]:
+        found: dict[str, list[Json]] = {namespace: [] for namespace in self.namespaces}
+        for item in self.items("/api/v1", plural):
+            found[item["metadata"]["namespace"]].append(item)
+        return {namespace: read_room(items) for namespace, items in found.items()}
+
+    def horizontal(self) -> Iterator[Autoscaler]:
+        for item in self.items("/apis/autoscaling/v2", "horizontalpodautoscalers"):
+            if any(_is_memory(metric) for metric in item.get("spec", {}).get("metrics") or []):
+                yield _autoscaler(item, "HorizontalPodAutoscaler", item["spec"]["scaleTargetRef"])
+
+    def vertical(self) -> Iterator[Autoscaler]:
+        try:
+            for item in self.items("/apis/autoscaling.k8s.io/v1", "verticalpodautoscalers"):
+                mode = item.get("spec", {}).get("updatePolicy", {}).get("updateMode", "Recreate")
+                if mode != "Off":
+                    yield _autoscaler(item, "VerticalPodAutoscaler", item["spec"]["targetRef"])
+        except NotFound:
+            return
+
+
+def _by_scale(api: Api, namespace: str, ref: Ref) -> Workload | str:
+    """A workload of any kind with a scale subresource, or why it cannot be one."""
+    prefix = f"/api/{ref.api_version}" if "/" not in ref.api_version else f"/apis/{ref.api_version}"
+    try:
+        resources = api.get(prefix).get("resources", [])
+        plural = next(
+            (each["name"] for each in resources if each["kind"] == ref.kind and "/" not in each["name"]), None
+        )
+        path = f"{prefix}/namespaces/{namespace}/{plural}/{ref.name}"
+        item = api.get(path)
+        scale = api.get(f"{path}/scale")
+    except NotFound:
+        return f"there is no {ref.kind} {ref.name} ({ref.api_version}) in {namespace}, or it has no scale subresource"
+    except ApiError as error:
+        return f"{ref.kind} {ref.name} could not be read: {error.message}"
+    text = scale.get("status", {}).get("selector", "")
+    if not text:
+        return f"the scale subresource of {ref.kind} {ref.name} names no selector for its pods"
+    workload = read({"spec": {}, **item}, ref.kind, ref.api_version)
+    replicas = int(scale.get("spec", {}).get("replicas", 0))
+    return replace(workload, selector=parse(text), replicas=replicas, rollout="")
+
+
+def _limit_range(items: Sequence[Json]) -> Room:
+    """The tightest bounds of a container over all LimitRanges of a namespace."""
+    limits = [
+        limit for item in items for limit in item.get("spec", {}).get("limits") or [] if limit["type"] == "Container"
+    ]
+
+    def of(name: str) -> list[str]:
+        return [limit[name]["memory"] for limit in limits if "memory" in (limit.get(name) or {})]
+
+    return Room(
+        container_min_bytes=max(map(memory_bytes, of("min")), default=None),
+        container_max_bytes=min(map(memory_bytes, of("max")), default=None),
+        limit_ratio_max=min(map(float, of("maxLimitRequestRatio")), default=None),
+    )
+
+
+def _quota(items: Sequence[Json]) -> Room:
+    """What the quotas of a namespace leave; one with a scope binds some pods only and is taken as binding all."""
+    statuses = [item.get("status", {}) for item in items]
+
+    def left(*names: str) -> int | None:
+        free = [
+            memory_bytes(status["hard"][name]) - memory_bytes((status.get("used") or {}).get(name, "0"))
+            for status in statuses
+            for name in names
+            if name in (status.get("hard") or {})
+        ]
+        return min(free, default=None)
+
+    return Room(
+        quota_request_free_bytes=left("requests.memory", "memory"), quota_limit_free_bytes=left("limits.memory")
+    )
+
+
+def _nodes(api: Api) -> dict[str, int]:
+    return {
+        item["metadata"]["name"]: memory_bytes(item.get("status", {}).get("allocatable", {}).get("memory", "0"))
+        for item in api.list("/api/v1/nodes")
+    }
+
+
+def _autoscaler(item: Json, kind: str, target: Mapping[str, str]) -> Autoscaler:
+    metadata = item["metadata"]
+    return Autoscaler(kind, metadata["name"], metadata["namespace"], f"{target['kind']}/{target['name']}")
+
+
+def _is_memory(metric: Json) -> bool:
+    source = metric.get("resource") or metric.get("containerResource") or {}
+    return bool(source.get("name") == "memory")

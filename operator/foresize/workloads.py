@@ -1,0 +1,134 @@
+"""A workload as sizing sees it: its pods' selector, its template's sizes, whether a rollout is under way. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from foresize.quantities import memory_bytes
+from foresize_forecast.sizes import QosClass, Size
+
+IGNORE = "foresize.dev/ignore"
+BUILT_IN = {
+    "Deployment": "deployments",
+    "StatefulSet": "statefulsets",
+    "DaemonSet": "daemonsets",
+    "ReplicaSet": "replicasets",
+}
+"""Kinds of apps/v1 that a selector finds; any other kind with a scale subresource is found by reference."""
+Json = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Workload:
+    """What owns pods that are alike.
+
+    Attributes:
+        selector: a label selector as Kubernetes has it, for its pods.
+        template: memory of the containers and native sidecars in its pod template; empty where the kind hides it.
+        qos: the class that the template gives its pods.
+        rollout: what a rollout that is under way waits for; empty if there is none.
+        ignored: opted out by label or annotation.
+    """
+
+    namespace: str
+    api_version: str
+    kind: str
+    name: str
+    uid: str
+    labels: Mapping[str, str]
+    selector: Json
+    template: Mapping[str, Size]
+    qos: QosClass
+    replicas: int
+    rollout: str = ""
+    ignored: bool = False
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """(namespace, `Kind/name`)."""
+        return (self.namespace, f"{self.kind}/{self.name}")
+
+
+def read(item: Json, kind: str, api_version: str = "apps/v1") -> Workload:
+    """A workload of apps/v1 from its JSON."""
+    metadata, spec = item["metadata"], item.get("spec", {})
+    pod = spec.get("template", {}).get("spec", {})
+    return Workload(
+        namespace=metadata["namespace"],
+        api_version=api_version,
+        kind=kind,
+        name=metadata["name"],
+        uid=metadata["uid"],
+        labels=metadata.get("labels") or {},
+        selector=spec.get("selector") or {},
+        template=template_sizes(pod),
+        qos=qos_of(pod),
+        replicas=_replicas(item, kind),
+        rollout=_rollout(item, kind),
+        ignored=opted_out(metadata),
+    )
+
+
+def template_sizes(pod: Json) -> dict[str, Size]:
+    """Memory of each container that can be resized: main containers and native sidecars."""
+    return {container["name"]: size_of(container.get("resources")) for container in resizable(pod)}
+
+
+def resizable(pod: Json) -> list[Json]:
+    """The containers of a pod spec that run as long as the pod does."""
+    sidecars = [each for each in pod.get("initContainers") or [] if each.get("restartPolicy") == "Always"]
+    return [*(pod.get("containers") or []), *sidecars]
+
+
+def size_of(resources: Json | None) -> Size:
+    """Memory request and limit of a `resources` block; a request that is left out is the limit, as Kubernetes does."""
+    requests, limits = (resources or {}).get("requests") or {}, (resources or {}).get("limits") or {}
+    limit = memory_bytes(limits["memory"]) if "memory" in limits else None
+    request = memory_bytes(requests["memory"]) if "memory" in requests else limit
+    return Size(request, limit)
+
+
+def qos_of(pod: Json) -> QosClass:
+    """The class that Kubernetes gives a pod of this spec (kubernetes pkg/apis/core/v1/helper/qos, `ComputePodQOS`)."""
+    containers = [*(pod.get("initContainers") or []), *(pod.get("containers") or [])]
+    blocks = [each.get("resources") or {} for each in containers]
+    named = [{**(block.get("requests") or {}), **(block.get("limits") or {})} for block in blocks]
+    if not any(name in each for each in named for name in ("cpu", "memory")):
+        return QosClass.BEST_EFFORT
+    guaranteed = all(_pinned(block, name) for block in blocks for name in ("cpu", "memory"))
+    return QosClass.GUARANTEED if guaranteed else QosClass.BURSTABLE
+
+
+def opted_out(metadata: Json) -> bool:
+    """Whether a label or an annotation asks to be left alone."""
+    marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
+    return str(marks.get(IGNORE, "")).lower() == "true"
+
+
+def _pinned(block: Json, name: str) -> bool:
+    limit = (block.get("limits") or {}).get(name)
+    request = (block.get("requests") or {}).get(name, limit)
+    return limit is not None and request == limit
+
+
+def _replicas(item: Json, kind: str) -> int:
+    if kind == "DaemonSet":
+        return int(item.get("status", {}).get("desiredNumberScheduled", 0))
+    return int(item.get("spec", {}).get("replicas", 1))
+
+
+def _rollout(item: Json, kind: str) -> str:
+    """What Kubernetes' own `kubectl rollout status` would wait for."""
+    status, wanted = item.get("status", {}), _replicas(item, kind)
+    if kind == "ReplicaSet":
+        return ""
+    if status.get("observedGeneration", 0) < item["metadata"].get("generation", 0):
+        return "its controller has not seen its newest version"
+    updated = status.get("updatedNumberScheduled" if kind == "DaemonSet" else "updatedReplicas", 0)
+    if updated < wanted:
+        return f"{updated} of {wanted} pods are of the newest version"
+    if kind == "Deployment" and status.get("replicas", 0) > updated:
+        return f"{status['replicas'] - updated} old pods are still there"
+    return ""
