@@ -6,7 +6,6 @@ import sys
 import urllib.error
 import urllib.request
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -72,14 +71,12 @@ class Operator:
 
     def stop(self) -> None:
         """Ask it to end, as Kubernetes does; kill it and its workers when it takes too long."""
-        pid = self.pid
         processes.stop(self.cluster.state, [self.name], STOP_GRACE_S)
-        _kill_group(pid)
 
     def kill(self) -> None:
         """End it and its workers at once, as a node that loses power does."""
-        pid = self.pid
-        _kill_group(pid)
+        if (pid := self.pid) is not None:
+            os.killpg(pid, signal.SIGKILL)
         processes.stop(self.cluster.state, [self.name], 0)
 
     def forget_lease(self) -> None:
@@ -113,10 +110,3 @@ class Operator:
         except urllib.error.HTTPError as error:
             error.close()
             return False
-
-
-def _kill_group(pid: int | None) -> None:
-    """Kill what is left of a process and its children; each was started in a session of its own."""
-    if pid is not None:
-        with suppress(ProcessLookupError):
-            os.killpg(pid, signal.SIGKILL)

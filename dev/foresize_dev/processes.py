@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 TERM_GRACE_S = 5.0
+STANDARD_ERROR = 2
 LOG_TAIL_LINES = 15
 
 
@@ -36,11 +37,22 @@ def start(state: Path, name: str, argv: Sequence[str | Path], env: Mapping[str, 
             (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
             (os.POSIX_SPAWN_OPEN, 1, str(log_path(state, name)), append, 0o644),
             (os.POSIX_SPAWN_DUP2, 1, 2),
+            *_closing_inherited(),
         ],
         setsid=True,
     )
     (state / "pid" / name).write_text(f"{pid}\n")
     return pid
+
+
+def _closing_inherited() -> list[tuple[int, int]]:
+    """Closes what we were handed ourselves: a lock or a pipe of our caller must not stay open as long as a daemon."""
+    closing = []
+    for fd in (int(entry.name) for entry in Path("/proc/self/fd").iterdir()):
+        with suppress(OSError):  # that of the listing is gone by now
+            if fd > STANDARD_ERROR and os.get_inheritable(fd):
+                closing.append((os.POSIX_SPAWN_CLOSE, fd))
+    return closing
 
 
 def log_path(state: Path, name: str) -> Path:
@@ -83,10 +95,13 @@ def tail(state: Path, name: str) -> str:
 
 
 def stop(state: Path, names: Iterable[str], grace_s: float = TERM_GRACE_S) -> None:
-    """Ask programs to end, and kill what is left when the grace is over. Those already gone are fine."""
+    """Ask programs to end, and kill what is left of them and their children after. Those already gone are fine."""
     wanted = list(names)
     pids = [pid for name in wanted if (pid := pid_of(state, name)) is not None]
     end_processes(pids, grace_s)
+    for pid in pids:
+        with suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)  # each was started in a session of its own
     for name in wanted:
         (state / "pid" / name).unlink(missing_ok=True)
 
