@@ -5,6 +5,7 @@ Plain dicts both ways: the client's models cost more than the call and refuse fi
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -67,6 +68,35 @@ class Budget:
             return max(0.0, -self._tokens / self._per_s)
 
 
+class Stream:
+    """The events of a watch, each as soon as its line is there, until the server ends it."""
+
+    def __init__(self, path: str, response: urllib3.HTTPResponse) -> None:
+        self._path, self._response = path, response
+
+    def __iter__(self) -> Iterator[Json]:
+        """Read on.
+
+        Raises:
+            ApiError: the connection broke, was silent for too long, or carried what is no JSON.
+        """
+        buffered = b""
+        try:
+            for chunk in self._response.stream(amt=None):
+                *lines, buffered = (buffered + chunk).split(b"\n")
+                yield from (json.loads(line) for line in lines if line.strip())
+        except (urllib3.exceptions.HTTPError, json.JSONDecodeError) as error:
+            raise ApiError(0, f"watch of {self._path} ended: {error}") from error
+        finally:
+            self._response.close()
+            self._response.release_conn()
+
+    def end(self) -> None:
+        """End it from another thread; whoever reads it then gets no more events."""
+        with contextlib.suppress(ValueError, RuntimeError, OSError):  # it has ended already
+            self._response.shutdown()
+
+
 class Api:
     """A connection pool to one API server."""
 
@@ -79,15 +109,18 @@ class Api:
         return self._call("GET", path, query=query)
 
     def list(self, path: str, **query: str) -> list[Json]:
-        """All objects of a collection, read in pages."""
-        items: list[Json] = []
+        """All objects of a collection."""
+        return [item for page in self.pages(path, **query) for item in page.get("items") or []]
+
+    def pages(self, path: str, **query: str) -> Iterator[Json]:
+        """A collection in pages as the API server sends them, all of one resourceVersion."""
         more = ""
         while True:
             page = self._call("GET", path, query={**query, "limit": str(PAGE), **({"continue": more} if more else {})})
-            items += page.get("items") or []
+            yield page
             more = page.get("metadata", {}).get("continue", "")
             if not more:
-                return items
+                return
 
     def create(self, path: str, body: Json) -> Json:
         """Make an object."""
@@ -105,19 +138,9 @@ class Api:
         """Delete an object."""
         return self._write("DELETE", path, None)
 
-    def stream(self, path: str, read_timeout_s: float, **query: str) -> Iterator[Json]:
-        """The events of a watch, one by one, until the server ends it or is silent for too long."""
-        response = self._request("GET", path, query=query, timeout_s=read_timeout_s)
-        try:
-            buffered = b""
-            for chunk in response.stream(amt=None):
-                *lines, buffered = (buffered + chunk).split(b"\n")
-                yield from (json.loads(line) for line in lines if line.strip())
-        except urllib3.exceptions.HTTPError as error:
-            raise ApiError(0, f"watch of {path} ended: {error}") from error
-        finally:
-            response.close()
-            response.release_conn()
+    def stream(self, path: str, read_timeout_s: float, **query: str) -> Stream:
+        """Start a watch; it fails where the server is silent for `read_timeout_s`."""
+        return Stream(path, self._request("GET", path, query=query, timeout_s=read_timeout_s))
 
     def _write(self, method: str, path: str, body: Json | None, content_type: str = JSON_TYPE) -> Json:
         time.sleep(self._budget.wait_s())
@@ -156,7 +179,7 @@ class Api:
             auth_settings=["BearerToken"],
         )
         try:
-            response = self.client.call_api(*request, _request_timeout=(5.0, timeout_s)).response
+            response: urllib3.HTTPResponse = self.client.call_api(*request, _request_timeout=(5.0, timeout_s)).response
         except client.ApiException as error:
             raise _error(error.status or 0, error.body or str(error.reason)) from error
         except urllib3.exceptions.HTTPError as error:

@@ -12,8 +12,11 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
+from types import SimpleNamespace
 from typing import Any
 
+import urllib3
 from kubernetes import client
 from kubernetes.leaderelection import electionconfig, leaderelection
 from kubernetes.leaderelection.resourcelock.leaselock import LeaseLock
@@ -22,12 +25,15 @@ from foresize import metrics
 from foresize.kubeapi import Api, ApiError, NotFound
 
 logger = logging.getLogger(__name__)
+logging.getLogger("leaderelection").setLevel(logging.WARNING)  # it tells every try
 
 LEASE = "foresize"
 KILL_SWITCH = "foresize-kill-switch"
 RENEW_SHARE = 2 / 3
 """Of the lease's duration: how long renewals are tried before it is given up (Kubernetes' own: 10 of 15 s)."""
 RETRY_SHARE = 2 / 15
+CALL_TIMEOUT_SHARE = 1 / 5
+"""Of the lease's duration: an answer that takes longer is asked for again while the lease still holds."""
 
 
 class Lease:
@@ -39,12 +45,17 @@ class Lease:
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}"
         self._duration_s = duration_s
         self._on_acquired = on_acquired
-        self._lock = _Lock(api.client, namespace, self.identity)
+        self._lock = _Lock(api.client, namespace, self.identity, duration_s * CALL_TIMEOUT_SHARE)
         self._stopped = threading.Event()
 
     def held(self) -> bool:
-        """Whether nobody else can hold it: the last renewal began less than its duration ago."""
-        return not self._stopped.is_set() and time.monotonic() < self._lock.renewed_at_s + self._duration_s
+        """Whether nobody else can hold it, nor will before a write that begins now has ended.
+
+        Others may take it a full duration after the last renewal; the share that is left belongs to writes under way.
+        """
+        return (
+            not self._stopped.is_set() and time.monotonic() < self._lock.renewed_at_s + self._duration_s * RENEW_SHARE
+        )
 
     def start(self) -> None:
         """Compete for it in a thread of its own, until `stop`."""
@@ -54,6 +65,7 @@ class Lease:
         """Stop writing, and let the next one have it at once."""
         was_held = self.held()
         self._stopped.set()
+        self._lock.close()
         if was_held:
             try:
                 self._api.patch(self._path, {"spec": {"holderIdentity": None}}, "application/merge-patch+json")
@@ -103,25 +115,54 @@ class Fence:
         self._stopped = f"stopped by ConfigMap {namespace}/{KILL_SWITCH}" if stopped else ""
 
 
-class _Lock(LeaseLock):  # type: ignore[misc] # the client has no types for it
-    """The library's lock, which notes when a renewal that succeeded began."""
+class _Lock(LeaseLock):
+    """The library's lock, which outlives an API server that is away and notes when a renewal that succeeded began."""
 
-    def __init__(self, api_client: client.ApiClient, namespace: str, identity: str) -> None:
+    def __init__(self, api_client: client.ApiClient, namespace: str, identity: str, timeout_s: float) -> None:
         super().__init__(LEASE, namespace, identity)
-        self.api_instance = client.CoordinationV1Api(api_client)
+        leases = client.CoordinationV1Api(api_client)
+        names = ("read_namespaced_lease", "create_namespaced_lease", "replace_namespaced_lease")
+        self.api_instance: Any = SimpleNamespace(
+            **{name: partial(getattr(leases, name), _request_timeout=timeout_s) for name in names}
+        )
         self.renewed_at_s = float("-inf")
+        self._closed = threading.Event()
+        self._calls = threading.Lock()
+
+    def close(self) -> None:
+        """Write no more; what is being written ends first."""
+        self._closed.set()
+        with self._calls:
+            pass
+
+    def get(self, name: str, namespace: str) -> tuple[bool, Any]:
+        """As the library's, which lets only HTTP errors fail the try and any other end the thread."""
+        if self._closed.is_set():
+            return False, client.ApiException(reason="closed")
+        try:
+            found: tuple[bool, Any] = super().get(name, namespace)
+        except (urllib3.exceptions.HTTPError, ValueError) as error:
+            return False, client.ApiException(reason=str(error))
+        return found
 
     def create(self, name: str, namespace: str, election_record: Any) -> bool:  # noqa: ANN401 - the library's
-        """As the library's."""
+        """As the library's, noted."""
         return self._noted(super().create, name, namespace, election_record)
 
     def update(self, name: str, namespace: str, updated_record: Any) -> bool:  # noqa: ANN401 - the library's
-        """As the library's."""
+        """As the library's, noted."""
         return self._noted(super().update, name, namespace, updated_record)
 
     def _noted(self, write: Callable[[str, str, Any], bool], name: str, namespace: str, record: Any) -> bool:  # noqa: ANN401
-        began_s = time.monotonic()
-        written = write(name, namespace, record)
-        if written:
-            self.renewed_at_s = began_s
-        return written
+        with self._calls:
+            if self._closed.is_set():
+                return False
+            began_s = time.monotonic()
+            try:
+                written = write(name, namespace, record)
+            except (urllib3.exceptions.HTTPError, ValueError) as error:
+                logger.warning("the lease was not written: %s", error)
+                return False
+            if written:
+                self.renewed_at_s = began_s
+            return written
