@@ -119,7 +119,7 @@ class _Lock(LeaseLock):
     """The library's lock, which outlives an API server that is away and notes when a renewal that succeeded began."""
 
     def __init__(self, api_client: client.ApiClient, namespace: str, identity: str, timeout_s: float) -> None:
-        super().__init__(LEASE, namespace, identity)
+        super().__init__(LEASE, namespace, identity)  # type: ignore[no-untyped-call]
         leases = client.CoordinationV1Api(api_client)
         names = ("read_namespaced_lease", "create_namespaced_lease", "replace_namespaced_lease")
         self.api_instance: Any = SimpleNamespace(
@@ -140,7 +140,7 @@ class _Lock(LeaseLock):
         if self._closed.is_set():
             return False, client.ApiException(reason="closed")
         try:
-            found: tuple[bool, Any] = super().get(name, namespace)
+            found: tuple[bool, Any] = super().get(name, namespace)  # type: ignore[no-untyped-call]
         except (urllib3.exceptions.HTTPError, ValueError) as error:
             return False, client.ApiException(reason=str(error))
         return found
