@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 UNITS_S = {"w": 604_800, "d": 86_400, "h": 3600, "m": 60, "s": 1}
-PART = re.compile(r"(\d+)([wdhms])")
-WHOLE = re.compile(r"(?:\d+[wdhms])+")
+PART = re.compile(r"([0-9]+)([wdhms])")
+WHOLE = re.compile(r"(?:[0-9]{1,8}[wdhms])+")
+"""As the CRDs have it."""
 
 
 def seconds(text: str) -> int:

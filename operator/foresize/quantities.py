@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
 from kubernetes.utils import parse_quantity
 
-BINARY = (("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10))
+BINARY = (("Ti", 1 << 40), ("Gi", 1 << 30), ("Mi", 1 << 20), ("Ki", 1 << 10))
+NUMBER = re.compile(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([numkMGTPE]|[KMGTPE]i|[eE][+-]?[0-9]{1,3})?")
+"""What the API server takes; the client library takes more (`NaN`, `1_0Mi`, blanks)."""
+MOST_BYTES = (1 << 63) - 1
+"""Kubernetes holds quantities in 64 bits and caps what is above (k8s.io/apimachinery/pkg/api/resource)."""
 
 
 def memory_bytes(text: str | int) -> int:
-    """Bytes of a quantity, rounded up: `1.5Gi` -> 1610612736.
+    """Bytes of a quantity, rounded up and capped as Kubernetes does: `1.5Gi` -> 1610612736.
 
     Raises:
         ValueError: it is no quantity, or negative.
     """
-    value: Decimal = parse_quantity(text)
+    if not NUMBER.fullmatch(str(text)):
+        raise ValueError(f"{text!r} is no quantity: write a number with Ki, Mi, Gi, Ti or none, such as 64Mi or 1.5Gi")
+    value: Decimal = parse_quantity(str(text))
     if value < 0:
         raise ValueError(f"memory is never negative, got {text!r}")
-    return int(value.to_integral_value(rounding="ROUND_CEILING"))
+    return int(min(value, Decimal(MOST_BYTES)).to_integral_value(rounding="ROUND_CEILING"))
 
 
 def quantity(value_bytes: float) -> str:

@@ -1,0 +1,291 @@
+"""What whoever installs the operator may set: one table for environment, flags and the page that documents them.
+
+A setting `tick_s` is the variable FORESIZE_TICK and the flag --tick; units are written in the value (`15s`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import sys
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from foresize.durations import seconds
+from foresize_forecast.prometheus.promql import Matcher, parse_matchers
+from foresize_forecast.prometheus.source import Source
+
+PREFIX = "FORESIZE_"
+NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
+"""A DNS label, as Kubernetes names namespaces."""
+YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
+
+
+class SettingsProblem(ValueError):  # noqa: N818 - a problem of the user's, as PolicyProblem is
+    """A setting that cannot be used; the text names it, its value and what is allowed."""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One setting, as the command line and the documentation need it."""
+
+    name: str
+    """The field of `Settings`."""
+    default: str
+    """As it would be written."""
+    allowed: str
+    """What may be written, for people."""
+    help: str
+    """What it does, in a sentence or two."""
+    parse: Callable[[str], Any]
+    """Its value from text; raises ValueError with what is allowed."""
+
+    @property
+    def flag(self) -> str:
+        """On the command line: `--tick`."""
+        return "--" + self.name.removesuffix("_s").replace("_", "-")
+
+    @property
+    def env(self) -> str:
+        """In the environment: `FORESIZE_TICK`."""
+        return PREFIX + self.name.removesuffix("_s").upper()
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """How values of some settings are read, and how that is told to people."""
+
+    allowed: str
+    parse: Callable[[str], Any]
+
+
+def span(low: str, high: str) -> Kind:
+    """A duration within bounds, in seconds."""
+    allowed = f"a duration from {low} to {high}"
+
+    def parse(text: str) -> int:
+        with suppress(ValueError):
+            if seconds(low) <= seconds(text) <= seconds(high):
+                return seconds(text)
+        raise ValueError(f"{text!r} is not {allowed}, written like 30s or 1h30m")
+
+    return Kind(allowed, parse)
+
+
+def whole(low: int, high: int) -> Kind:
+    """A whole number within bounds."""
+    allowed = f"a whole number from {low} to {high}"
+
+    def parse(text: str) -> int:
+        if not re.fullmatch(r"[0-9]{1,9}", text) or not low <= int(text) <= high:
+            raise ValueError(f"{text!r} is not {allowed}")
+        return int(text)
+
+    return Kind(allowed, parse)
+
+
+def one_of(*choices: str) -> Kind:
+    """One of some words."""
+    allowed = " or ".join([", ".join(choices[:-1]), choices[-1]])
+
+    def parse(text: str) -> str:
+        if text not in choices:
+            raise ValueError(f"{text!r} is none of {allowed}")
+        return text
+
+    return Kind(allowed, parse)
+
+
+def _switch(text: str) -> bool:
+    if text.lower() not in YES + NO:
+        raise ValueError(f"{text!r} is not true or false")
+    return text.lower() in YES
+
+
+def _url(text: str) -> str:
+    """An address that is shown without what may be secret in it."""
+    if not text:
+        return ""
+    try:
+        port = urlsplit(Source(text).url).port
+    except ValueError:
+        port = 0
+    if port == 0:
+        shown = text.rpartition("@")[2].partition("?")[0]
+        raise ValueError(f"{shown!r} is no address such as http://prometheus.monitoring:9090")
+    return text
+
+
+def _namespace(text: str) -> str:
+    if not NAMESPACE.fullmatch(text):
+        raise ValueError(f"{text!r} is no namespace: 1 to 63 small letters, digits and - are allowed, no - at the ends")
+    return text
+
+
+def _namespaces(text: str) -> tuple[str, ...]:
+    names = (part.strip() for part in text.split(","))
+    return tuple(sorted({_namespace(name) for name in names if name}))
+
+
+URL = Kind("an http or https address, or empty", _url)
+PATH = Kind("the path of a file, or empty", lambda text: text or None)
+MATCHERS = Kind('matchers such as `cluster="eu",tenant=~"a|b"`, or empty', parse_matchers)
+NAMESPACES = Kind("names with commas between them, or empty", _namespaces)
+A_NAMESPACE = Kind("the name of a namespace", _namespace)
+PORT = whole(0, 65_535)
+SWITCH = Kind("true or false", _switch)
+
+
+def setting(default: str, kind: Kind, text: str, *, secret: bool = False) -> Any:  # noqa: ANN401 (a dataclass field)
+    """A field of `Settings`: its default, how it is read, and the sentence that documents it."""
+    metadata = {"default": default, "kind": kind, "help": text}
+    return dataclasses.field(default_factory=lambda: kind.parse(default), repr=not secret, metadata=metadata)
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings; each field says what it does, in the words of the documentation."""
+
+    prometheus_url: str = setting(
+        "",
+        URL,
+        "Where memory history is read: the address in front of `/api/v1` of Prometheus, or of anything that answers "
+        "its query API. Without it nothing is forecast and nothing is changed, and each policy's conditions say so.",
+        secret=True,
+    )
+    prometheus_token_file: str | None = setting(
+        "",
+        PATH,
+        "A file with a bearer token for Prometheus; it is read anew for each request, because tokens are rotated.",
+    )
+    prometheus_ca_file: str | None = setting(
+        "", PATH, "A file with the authorities that Prometheus' certificate is checked against; empty: the system's."
+    )
+    prometheus_matchers: tuple[Matcher, ...] = setting(
+        "", MATCHERS, "Conditions on every series, for a Prometheus that holds more than this cluster."
+    )
+    prometheus_timeout_s: int = setting(
+        "30s", span("1s", "5m"), "How long each attempt of a query may take, its whole answer included."
+    )
+    tick_s: int = setting(
+        "15s",
+        span("1s", "10m"),
+        "How often newest samples are read and decisions are made. Shorter than the scrape interval gains nothing.",
+    )
+    refit_interval_s: int = setting(
+        "30m", span("5s", "24h"), "How often each workload is forecast anew from its history."
+    )
+    inventory_interval_s: int = setting(
+        "60s",
+        span("1s", "1h"),
+        "How often workloads, namespaces, LimitRanges, quotas, nodes and autoscalers are listed.",
+    )
+    fit_workers: int = setting("2", whole(1, 64), "Processes that forecast; each may use one core.")
+    namespaces: tuple[str, ...] = setting(
+        "", NAMESPACES, "The only namespaces whose policies are acted on; empty: all, which needs cluster-wide rights."
+    )
+    operator_namespace: str = setting(
+        "foresize", A_NAMESPACE, "The operator's own namespace, where its Lease and the kill switch are."
+    )
+    lease_duration_s: int = setting(
+        "15s", span("4s", "10m"), "How long a dead operator's Lease keeps another one from taking over."
+    )
+    metrics_port: int = setting("8080", PORT, "Where the operator's own metrics are served, at `/metrics`; 0: nowhere.")
+    probe_port: int = setting("8081", PORT, "Where the liveness probe is answered, at `/healthz`; 0: nowhere.")
+    sample_max_age_s: int = setting(
+        "2m", span("15s", "1h"), "How old a container's newest sample may be before its memory is no longer lowered."
+    )
+    allow_kube_system: bool = setting(
+        "false", SWITCH, "Whether policies in kube-system, kube-public and kube-node-lease are acted on."
+    )
+    log_format: str = setting("plain", one_of("plain", "json"), "How log lines are written.")
+    log_level: str = setting(
+        "info", one_of("debug", "info", "warning", "error"), "The least important log lines that are written."
+    )
+
+    @classmethod
+    def from_environment(cls, environ: Mapping[str, str], flags: Mapping[str, str] | None = None) -> Settings:
+        """The settings as given; what is left out or empty has its default.
+
+        Args:
+            environ: environment variables; those of no setting are left alone, for Kubernetes adds some of its own.
+            flags: text by the field's name; they win over the environment.
+
+        Raises:
+            SettingsProblem: a value cannot be used.
+        """
+        values: dict[str, Any] = {}
+        for each in FIELDS:
+            text = (flags or {}).get(each.name, "").strip()
+            said = each.flag if text else each.env
+            text = text or environ.get(each.env, "").strip()
+            if text:
+                values[each.name] = _read(each, said, text)
+        return cls(**values)
+
+    def source(self) -> Source | None:
+        """Where history is read from; None where no address is set."""
+        if not self.prometheus_url:
+            return None
+        return Source(
+            url=self.prometheus_url,
+            token_file=self.prometheus_token_file,
+            matchers=self.prometheus_matchers,
+            timeout_s=self.prometheus_timeout_s,
+            ca_file=self.prometheus_ca_file,
+        )
+
+
+FIELDS: tuple[Field, ...] = tuple(
+    Field(
+        name=each.name,
+        default=each.metadata["default"],
+        allowed=each.metadata["kind"].allowed,
+        help=each.metadata["help"],
+        parse=each.metadata["kind"].parse,
+    )
+    for each in dataclasses.fields(Settings)
+)
+"""All settings in the order in which they are documented."""
+
+
+def markdown() -> str:
+    """The page docs/settings.md."""
+    rows = [
+        f"| `{each.flag}` | `{each.env}` | {f'`{each.default}`' if each.default else 'empty'} | {_cell(each.allowed)} "
+        f"| {_cell(each.help)} |"
+        for each in FIELDS
+    ]
+    return "\n".join([*HEAD, *rows, ""])
+
+
+HEAD = (
+    "# Settings of the operator",
+    "",
+    "Made from `operator/foresize/settings.py` by `python -m foresize.settings > docs/settings.md`.",
+    "",
+    "Each setting is a flag of `foresize run` and a variable in its environment; the flag wins, and an empty value is",
+    "the default. A value that cannot be used ends the operator before it has done anything, and the message names it.",
+    "Durations are whole numbers with w, d, h, m or s, such as `30m` or `1h30m`.",
+    "",
+    "| flag | variable | default | allowed | |",
+    "| --- | --- | --- | --- | --- |",
+)
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _read(each: Field, said: str, text: str) -> Any:  # noqa: ANN401 (as many types as settings)
+    try:
+        return each.parse(text)
+    except ValueError as error:
+        raise SettingsProblem(f"{said}: {error}") from None
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
