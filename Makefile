@@ -20,11 +20,12 @@ $(VENV)/.installed: requirements-dev.lock pyproject.toml | packages
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	touch $@
 
-check: install ## format, lint, types, import rules
+check: install ## format, lint, types, import rules, and the Go of dev/parts where there is Go
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@! command -v go >/dev/null || (cd dev/parts/memhog && go vet . && go test .)
 
 test: install packages parts ## every tier that this machine can run; says what is skipped and why
 	-@$(HARNESS) missing

@@ -29,6 +29,9 @@ def memory_root() -> Path:
 
 def make(node: str) -> str:
     """Make a node's group in every tree; returns its path below a tree, as the kubelet wants it."""
+    if is_v2():
+        with suppress(OSError):  # in a container the root has processes; what is on already may then be enough
+            _open_to_children(ROOT)
     for root in controller_roots():
         for group in (root / PARENT, root / PARENT / node):
             group.mkdir(exist_ok=True)
