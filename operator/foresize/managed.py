@@ -10,7 +10,7 @@ from foresize.labels import matches
 from foresize.policy import Policy
 from foresize.records import Subject
 from foresize.targets import Inventory
-from foresize.workloads import Workload
+from foresize.workloads import BUILT_IN_VERSION, Workload
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.sizes import QosClass, Size
 
@@ -73,7 +73,7 @@ class Managed:
             return False
         if pod.owner == f"{self.workload.kind}/{self.workload.name}":
             return True
-        return self.workload.api_version != "apps/v1" and matches(self.workload.selector, pod.labels)
+        return self.workload.api_version != BUILT_IN_VERSION and matches(self.workload.selector, pod.labels)
 
     def template(self, pods: tuple[PodView, ...]) -> Mapping[str, Size]:
         """Sizes as its owner wrote them; where the kind hides its template, as its pods have them now."""

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from kubernetes.utils import parse_quantity
+
 from foresize.kubeapi import Api, ApiError, NotFound
 from foresize.labels import matches, parse
 from foresize.policy import Policy, Ref
@@ -109,7 +111,7 @@ class _Reader:
 
     def built_in(self, kind: str, plural: str) -> Iterator[Workload]:
         for item in self.items("/apis/apps/v1", plural):
-            if not any(owner.get("controller") for owner in item["metadata"].get("ownerReferences") or []):
+            if kind != "ReplicaSet" or not _controller(item):
                 yield read(item, kind)
 
     def ignored(self) -> Iterator[str]:
@@ -131,8 +133,7 @@ class _Reader:
     def vertical(self) -> Iterator[Autoscaler]:
         try:
             for item in self.items("/apis/autoscaling.k8s.io/v1", "verticalpodautoscalers"):
-                mode = item.get("spec", {}).get("updatePolicy", {}).get("updateMode", "Recreate")
-                if mode != "Off":
+                if _sizes_memory(item.get("spec", {})):
                     yield _autoscaler(item, "VerticalPodAutoscaler", item["spec"]["targetRef"])
         except NotFound:
             return
@@ -148,17 +149,32 @@ def _by_scale(api: Api, namespace: str, ref: Ref) -> Workload | str:
         )
         path = f"{prefix}/namespaces/{namespace}/{plural}/{ref.name}"
         item = api.get(path)
+        if ref.kind == "ReplicaSet" and (owner := _controller(item)):
+            return f"{ref.kind} {ref.name} belongs to {owner['kind']} {owner['name']}: name that one"
         scale = api.get(f"{path}/scale")
     except NotFound:
         return f"there is no {ref.kind} {ref.name} ({ref.api_version}) in {namespace}, or it has no scale subresource"
     except ApiError as error:
         return f"{ref.kind} {ref.name} could not be read: {error.message}"
+    return _scalable(item, scale, ref)
+
+
+def _scalable(item: Json, scale: Json, ref: Ref) -> Workload | str:
     text = scale.get("status", {}).get("selector", "")
     if not text:
         return f"the scale subresource of {ref.kind} {ref.name} names no selector for its pods"
-    workload = read({"spec": {}, **item}, ref.kind, ref.api_version)
-    replicas = int(scale.get("spec", {}).get("replicas", 0))
-    return replace(workload, selector=parse(text), replicas=replicas, rollout="")
+    try:
+        workload = read(item, ref.kind, ref.api_version)
+        replicas = int(scale.get("spec", {}).get("replicas", 0))
+        return replace(workload, selector=parse(text), replicas=replicas, rollout="")
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        return f"{ref.kind} {ref.name} is not of a shape that can be read: {error}"
+
+
+def _controller(item: Json) -> Json | None:
+    """The controller that owns it, as a Deployment does its ReplicaSets."""
+    owners = item["metadata"].get("ownerReferences") or []
+    return next((owner for owner in owners if owner.get("controller")), None)
 
 
 def _limit_range(items: Sequence[Json]) -> Room:
@@ -173,7 +189,7 @@ def _limit_range(items: Sequence[Json]) -> Room:
     return Room(
         container_min_bytes=max(map(memory_bytes, of("min")), default=None),
         container_max_bytes=min(map(memory_bytes, of("max")), default=None),
-        limit_ratio_max=min(map(float, of("maxLimitRequestRatio")), default=None),
+        limit_ratio_max=min((float(parse_quantity(each)) for each in of("maxLimitRequestRatio")), default=None),
     )
 
 
@@ -205,6 +221,16 @@ def _nodes(api: Api) -> dict[str, int]:
 def _autoscaler(item: Json, kind: str, target: Mapping[str, str]) -> Autoscaler:
     metadata = item["metadata"]
     return Autoscaler(kind, metadata["name"], metadata["namespace"], f"{target['kind']}/{target['name']}")
+
+
+def _sizes_memory(spec: Json) -> bool:
+    """Whether a VerticalPodAutoscaler acts on the memory of any container: it does unless told otherwise."""
+    if (spec.get("updatePolicy") or {}).get("updateMode") == "Off":
+        return False
+    rows = (spec.get("resourcePolicy") or {}).get("containerPolicies") or []
+    # A row with the name * speaks for all containers without one of their own.
+    named = rows if any(row.get("containerName") == "*" for row in rows) else [*rows, {}]
+    return any(row.get("mode") != "Off" and "memory" in row.get("controlledResources", ["memory"]) for row in named)
 
 
 def _is_memory(metric: Json) -> bool:

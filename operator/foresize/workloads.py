@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from kubernetes.utils import parse_quantity
+
 from foresize.quantities import memory_bytes
 from foresize_forecast.sizes import QosClass, Size
 
@@ -17,6 +19,7 @@ BUILT_IN = {
     "ReplicaSet": "replicasets",
 }
 """Kinds of apps/v1 that a selector finds; any other kind with a scale subresource is found by reference."""
+BUILT_IN_VERSION = "apps/v1"
 Json = Mapping[str, Any]
 
 
@@ -51,10 +54,10 @@ class Workload:
         return (self.namespace, f"{self.kind}/{self.name}")
 
 
-def read(item: Json, kind: str, api_version: str = "apps/v1") -> Workload:
+def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload:
     """A workload of apps/v1 from its JSON."""
     metadata, spec = item["metadata"], item.get("spec", {})
-    pod = spec.get("template", {}).get("spec", {})
+    pod = _template(spec)
     return Workload(
         namespace=metadata["namespace"],
         api_version=api_version,
@@ -69,6 +72,13 @@ def read(item: Json, kind: str, api_version: str = "apps/v1") -> Workload:
         rollout=_rollout(item, kind),
         ignored=opted_out(metadata),
     )
+
+
+def _template(spec: Json) -> Json:
+    """The pod spec of a template; empty where a kind of somebody else means something different by the word."""
+    template = spec.get("template")
+    pod = template.get("spec") if isinstance(template, Mapping) else None
+    return pod if isinstance(pod, Mapping) and isinstance(pod.get("containers"), list) else {}
 
 
 def template_sizes(pod: Json) -> dict[str, Size]:
@@ -108,9 +118,10 @@ def opted_out(metadata: Json) -> bool:
 
 
 def _pinned(block: Json, name: str) -> bool:
+    """Whether request equals limit, however each is written (`1Gi`, `1024Mi`)."""
     limit = (block.get("limits") or {}).get(name)
     request = (block.get("requests") or {}).get(name, limit)
-    return limit is not None and request == limit
+    return limit is not None and bool(parse_quantity(request) == parse_quantity(limit))
 
 
 def _replicas(item: Json, kind: str) -> int:
@@ -120,15 +131,30 @@ def _replicas(item: Json, kind: str) -> int:
 
 
 def _rollout(item: Json, kind: str) -> str:
-    """What Kubernetes' own `kubectl rollout status` would wait for."""
-    status, wanted = item.get("status", {}), _replicas(item, kind)
+    """What a rollout that Kubernetes drives itself waits for; empty also where pods are merely added or lost.
+
+    Pods that only their owner replaces (OnDelete, below a partition) may stay as they are for good: no reason to wait.
+    """
+    status = item.get("status", {})
     if kind == "ReplicaSet":
         return ""
     if status.get("observedGeneration", 0) < item["metadata"].get("generation", 0):
         return "its controller has not seen its newest version"
-    updated = status.get("updatedNumberScheduled" if kind == "DaemonSet" else "updatedReplicas", 0)
-    if updated < wanted:
-        return f"{updated} of {wanted} pods are of the newest version"
-    if kind == "Deployment" and status.get("replicas", 0) > updated:
-        return f"{status['replicas'] - updated} old pods are still there"
-    return ""
+    present, updated = {
+        "Deployment": (status.get("replicas", 0), status.get("updatedReplicas", 0)),
+        "StatefulSet": _ordered(item),
+        "DaemonSet": (status.get("currentNumberScheduled", 0), status.get("updatedNumberScheduled", 0)),
+    }.get(kind, (0, 0))
+    by_owner = item.get("spec", {}).get("updateStrategy", {}).get("type") == "OnDelete"
+    if by_owner or updated >= present:
+        return ""
+    return f"{present - updated} of {present} pods are of an older version"
+
+
+def _ordered(item: Json) -> tuple[int, int]:
+    """(pods that should be of the newest revision, pods that are) of a StatefulSet."""
+    spec, status = item.get("spec", {}), item.get("status", {})
+    if status.get("updateRevision") == status.get("currentRevision"):
+        return (0, 0)
+    partition = ((spec.get("updateStrategy") or {}).get("rollingUpdate") or {}).get("partition") or 0
+    return (max(0, status.get("replicas", 0) - partition), status.get("updatedReplicas", 0))
