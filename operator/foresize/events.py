@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import queue
 import threading
@@ -20,6 +21,7 @@ REPEAT_AFTER_S = 300.0
 MAX_NOTE = 1000
 """The API server refuses longer notes (1 kB)."""
 WAITING = 500
+CLOSE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,8 +50,9 @@ class Events:
 
     def close(self) -> None:
         """Post what is waiting, for a few seconds at most."""
-        self._queue.put(None)
-        self._thread.join(5.0)
+        with contextlib.suppress(queue.Full):
+            self._queue.put(None, timeout=CLOSE_S)
+            self._thread.join(CLOSE_S)
 
     def _say(self, kind: str, pod: PodView, reason: str, note: str) -> None:
         now_s = time.monotonic()
