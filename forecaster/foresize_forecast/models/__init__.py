@@ -59,13 +59,29 @@ class Fitted(Protocol):
 class Model(Protocol):
     """A way to forecast memory."""
 
-    name: str
-    """As shown to users."""
-    cost: int
-    """Rank by computing time, cheapest first: between models that do equally well the cheaper one is chosen."""
-    min_days: float
-    """Days of measurements below which it refuses a container."""
+    @property
+    def name(self) -> str:
+        """As shown to users."""
+        ...
+
+    @property
+    def cost(self) -> int:
+        """Rank by computing time, cheapest first: between models that do equally well the cheaper one is chosen."""
+        ...
+
+    @property
+    def min_days(self) -> float:
+        """Days of measurements below which it refuses a container."""
+        ...
 
     def fit(self, history: History) -> Fitted:
         """Learn from a history; a container that cannot be learnt from is refused in the forecast, never raised."""
         ...
+
+
+def refusals(history: History, min_days: float) -> tuple[str | None, ...]:
+    """Why each container has too little history for a model, or None."""
+    return tuple(
+        None if days >= min_days else f"{days:.2f} days of measurements, {min_days:.2f} are needed"
+        for days in history.observed_days()
+    )

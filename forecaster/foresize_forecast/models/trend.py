@@ -1,0 +1,71 @@
+"""A straight line through the lows since the last restart: for memory that grows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from foresize_forecast.models import Forecast, refusals
+from foresize_forecast.quantile import row_quantiles
+from foresize_forecast.series import FloatArray, History, PerContainer
+from foresize_forecast.stretch import block_lows, slopes, stretch_starts
+
+MIN_BLOCKS = 6
+"""Hours of a stretch below which its slope is not believed."""
+LEVEL_S = 21_600
+"""The line starts from the median of what lies around it in these last seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """Goes on as the current stretch went, never down, and no further than it has been seen to go.
+
+    The last rule keeps a short steep start from becoming a mountain: a stretch of 6 hours is continued for 6 hours.
+    """
+
+    name: str = "Trend"
+    cost: int = 2
+    min_days: float = 0.25
+
+    def fit(self, history: History) -> FittedTrend:
+        """Measure slope and level of every container at once."""
+        lows, block_s = block_lows(history)
+        if lows.shape[1] < MIN_BLOCKS:
+            none = np.zeros(lows.shape[0])
+            return FittedTrend(history, none, none, refusals(history, self.min_days))
+        starts = stretch_starts(lows)
+        seen_s = (lows.shape[1] - starts) * block_s
+        slope = np.nan_to_num(np.maximum(slopes(lows, starts), 0)) / block_s
+        slope = np.where(seen_s >= MIN_BLOCKS * block_s, slope, 0.0)
+        return FittedTrend(history, slope, seen_s.astype(np.float64), refusals(history, self.min_days))
+
+
+@dataclass(frozen=True, slots=True)
+class FittedTrend:
+    """Slopes in bytes per second and the seconds over which they were seen, both of shape (containers,)."""
+
+    history: History
+    slope: PerContainer
+    seen_s: PerContainer
+    refused: tuple[str | None, ...]
+
+    def forecast(self, intervals: int, levels: tuple[float, ...]) -> Forecast:
+        """The line, and the quantiles of what lay around it."""
+        grid = self.history.grid
+        ahead_s = np.minimum(grid.step_s * np.arange(1, intervals + 1), self.seen_s[:, np.newaxis])
+        growth = self.slope[:, np.newaxis] * ahead_s
+        around = self._around_now()
+        around_quantiles = row_quantiles(around, (0.5, *levels))
+        lines = np.maximum(around_quantiles[:, :, np.newaxis] + growth, 0.0)
+        refused = np.array([reason is not None for reason in self.refused], dtype=np.bool_)
+        mean = np.where(refused[:, np.newaxis], np.nan, lines[0])
+        return Forecast(grid.after(intervals), mean, levels, lines[1:], self.refused)
+
+    def _around_now(self) -> FloatArray:
+        """The newest values moved along the line to the history's end."""
+        grid = self.history.grid
+        last = max(1, LEVEL_S // grid.step_s)
+        age_s = (grid.end_s - grid.ends_s)[-last:]
+        moved: FloatArray = self.history.usage[:, -last:] + self.slope[:, np.newaxis] * age_s
+        return moved

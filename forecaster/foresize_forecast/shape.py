@@ -1,0 +1,132 @@
+"""What kind of memory curve a container has: a name for people, and a rule for which models are worth their time.
+
+Read from hourly lows (growth, so that bursts do not matter) and hourly highs (seasons and bursts, seen only there).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from foresize_forecast.outlook import Shape, ShapeKind
+from foresize_forecast.quantile import row_medians
+from foresize_forecast.series import FloatArray, History
+from foresize_forecast.stretch import block_lows, fall_blocks
+
+DAY_S = 86_400
+MIN_BLOCKS = 6
+"""Hours below which a curve has no shape."""
+LEAK_MIN_BLOCKS = 8
+"""Hours that a rise has to last: a working day's morning is shorter."""
+GROWTH_MIN = 0.05
+"""Share of its start that a stretch has to gain to be called growing."""
+LEAK_CONCORDANCE = 0.8
+"""Kendall's tau of lows with time: a leak gives nothing back, noise and load do."""
+SIGNIFICANT_Z = 3.0
+"""Of the Mann-Kendall test, once in 700 by chance before the other conditions, many containers being watched."""
+STILL_RISING = 0.4
+"""The last third of a leak rises at least at this share of the whole stretch's slope; a filling cache slows down."""
+SEASON_CORRELATION = 0.5
+"""Autocorrelation of hourly highs at one day above which the day explains most of the curve."""
+FLAT_SPREAD = 0.1
+"""A curve is flat while its hourly highs stay within this share of their median ..."""
+BURST_SPREAD = 0.5
+"""... and bursty when they leave it by this share upwards."""
+
+
+def shapes(history: History) -> tuple[Shape, ...]:
+    """The shape of every container's curve."""
+    lows, block_s = block_lows(history)
+    highs = history.block_peaks(block_s // history.grid.step_s).usage
+    starts = fall_blocks(lows)
+    return tuple(_shape(lows[row], highs[row], starts[row], block_s) for row in range(lows.shape[0]))
+
+
+def _shape(lows: FloatArray, highs: FloatArray, falls: tuple[int, ...], block_s: int) -> Shape:
+    """One container's shape."""
+    if np.count_nonzero(~np.isnan(lows)) < MIN_BLOCKS:
+        return Shape(ShapeKind.UNKNOWN)
+    day = max(1, round(DAY_S / block_s))
+    seasonal = _day_correlation(highs, day) > SEASON_CORRELATION and _spread(highs) > FLAT_SPREAD
+    slope = _growth(lows, falls, day, block_s, seasonal=seasonal)
+    if slope is not None:
+        return slope
+    if seasonal:
+        return Shape(ShapeKind.SEASONAL)
+    if _spread(highs) > BURST_SPREAD:
+        return Shape(ShapeKind.BURSTY)
+    return Shape(ShapeKind.FLAT)
+
+
+def _growth(lows: FloatArray, falls: tuple[int, ...], day: int, block_s: int, *, seasonal: bool) -> Shape | None:
+    """Growing or Leaking, with the slope, where the current stretch rises in earnest."""
+    stretch = lows[falls[-1] if falls else 0 :]
+    if seasonal and (falls_daily(falls, day) or stretch.size < 2 * day):
+        return None
+    known = stretch[~np.isnan(stretch)]
+    if known.size < min(LEAK_MIN_BLOCKS, MIN_BLOCKS):
+        return None
+    per_block = pair_slope(stretch)
+    if not per_block * stretch.size > GROWTH_MIN * known.min():
+        return None
+    tau, z = concordance(known)
+    if tau < LEAK_CONCORDANCE / 2 or z < SIGNIFICANT_Z:
+        return None
+    leaks = known.size >= LEAK_MIN_BLOCKS and tau >= LEAK_CONCORDANCE and _rises_throughout(stretch, per_block)
+    return Shape(ShapeKind.LEAKING if leaks else ShapeKind.GROWING, per_block / block_s)
+
+
+def falls_daily(falls: tuple[int, ...], day: int) -> bool:
+    """Whether the curve falls at the same hour of most days, three times or more: a season, not restarts of a leak."""
+    gaps = np.diff(falls)
+    daily = np.abs(gaps - day * np.round(gaps / day)) <= 1
+    return gaps.size > 1 and bool(np.mean(daily & (gaps >= day - 1)) > 0.5)  # noqa: PLR2004 - most
+
+
+def pair_slope(values: FloatArray) -> float:
+    """The median slope per block over all pairs of blocks (Theil and Sen)."""
+    first, second = np.triu_indices(values.size, 1)
+    return float(row_medians((values[second] - values[first]) / (second - first)))
+
+
+def concordance(values: FloatArray) -> tuple[float, float]:
+    """Kendall's tau of values with time, and the Mann-Kendall z that goes with it.
+
+    z is thinned for memory's own inertia: n blocks with correlation r from one to the next (around their line) count as
+    n (1 - r) / (1 + r), so a slow wander is not taken for many independent rises.
+
+    Source: M. Kendall, "Rank correlation methods"; the thinning as in K. Hamed and A. Rao (1998), first term.
+    """
+    count = values.size
+    first, second = np.triu_indices(count, 1)
+    balance = float(np.sign(values[second] - values[first]).sum())
+    variance = count * (count - 1) * (2 * count + 5) / 18
+    line = np.polynomial.Polynomial.fit(np.arange(count), values, 1)
+    around = values - line(np.arange(count))
+    energy = float(around @ around)
+    inertia = max(0.0, float(around[1:] @ around[:-1]) / energy) if energy > 0 else 0.0
+    thinned = np.sqrt((1 - min(inertia, 0.9)) / (1 + min(inertia, 0.9)))
+    return balance / (count * (count - 1) / 2), balance / np.sqrt(variance) * float(thinned)
+
+
+def _rises_throughout(stretch: FloatArray, per_block: float) -> bool:
+    """Whether each third of the stretch goes on rising, the last one not much slower than the whole."""
+    thirds = [part[~np.isnan(part)] for part in np.array_split(stretch, 3)]
+    if min(part.size for part in thirds) < 2:  # noqa: PLR2004 - a slope needs two
+        return False
+    rates = [pair_slope(part) for part in thirds]
+    return min(rates) > 0 and rates[-1] >= STILL_RISING * per_block
+
+
+def _spread(highs: FloatArray) -> float:
+    """How far the highest of the hourly highs lies above their median, as a share of it."""
+    median = float(row_medians(highs))
+    return float(np.nanmax(highs)) / median - 1 if median > 0 else np.inf
+
+
+def _day_correlation(highs: FloatArray, day: int) -> float:
+    """Correlation of hourly highs with those a day before; 0 with less than two days."""
+    now, before = highs[day:], highs[:-day]
+    both = ~np.isnan(now) & ~np.isnan(before)
+    if np.count_nonzero(both) < day or np.ptp(now[both]) == 0 or np.ptp(before[both]) == 0:
+        return 0.0
+    return float(np.corrcoef(now[both], before[both])[0, 1])
