@@ -1,0 +1,267 @@
+"""A MemoryPolicy as its users write it -> values: the one place for its defaults and its errors.
+
+The API server's schema and rules refuse most of what is refused here before it is stored; this holds where they are
+older, or were not asked, as with a policy read from a file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from typing import Any
+
+from foresize.durations import duration
+from foresize.fields import Fields, Invalid
+from foresize_forecast.prometheus.source import Metric
+from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
+
+DEFAULTS: Mapping[str, Any] = {
+    "spec.paused": False,
+    "spec.apply.atCreation": False,
+    "spec.apply.running": "None",
+    "spec.apply.template": False,
+    "spec.containers": [{"name": "*"}],
+    "spec.containers[].min": "32Mi",
+    "spec.containers[].request.overrun": 0.01,
+    "spec.containers[].limit.strategy": "Forecast",
+    "spec.containers[].limit.headroom": 0.3,
+    "spec.containers[].limit.ratio": 2,
+    "spec.history.window": "14d",
+    "spec.history.step": "5m",
+    "spec.history.metric": "WorkingSet",
+    "spec.horizon": "24h",
+    "spec.startup.ignore": "5m",
+    "spec.pace.lead": "10m",
+    "spec.pace.cooldown": "30m",
+    "spec.leak.action": "Alert",
+}
+"""The CRD's, by path; `[]` stands for any row."""
+UNUSED = ("idle", "rollout", "disruption", "budget")
+"""Fields of the spec that are accepted and that this release does nothing with."""
+SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
+"""A cluster does not come back without what runs there, so it takes a setting to act on it."""
+
+MOST_ROWS = 32
+FEWEST_STEPS = 12
+"""Of history in a window; the CRD's."""
+MOST_STEPS = 50_000
+"""Of history in a window: 34 days by the minute; what is longer costs memory and minutes to fit, and tells no more."""
+
+API_VERSION = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?")
+KIND = re.compile(r"(?!Pod$)[A-Za-z][-A-Za-z0-9]{0,62}")
+NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
+"""A DNS subdomain, as Kubernetes names workloads; it becomes part of a path, so nothing else may pass."""
+CONTAINER = re.compile(r"[-a-z0-9*]{1,63}")
+LABEL = re.compile(r"[-A-Za-z0-9_./]{1,317}")
+ANY = re.compile(r".*", re.DOTALL)
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """A workload by its name, in the policy's namespace."""
+
+    api_version: str
+    kind: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a policy is about; one of the two is None."""
+
+    ref: Ref | None
+    selector: Mapping[str, Any] | None
+    """A LabelSelector on workloads' labels; an empty one selects all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """A MemoryPolicy that can be followed.
+
+    Attributes:
+        created_s: Unix seconds; of two policies for one workload the older wins.
+        at_creation: new pods get the forecast's size.
+        in_place: running pods are resized.
+        workload: what bears on arithmetic.
+        metric: what counts as memory.
+        not_acted_on: paths of what its user set and this release does nothing with.
+    """
+
+    namespace: str
+    name: str
+    uid: str
+    generation: int
+    created_s: float
+    paused: bool
+    target: Target
+    at_creation: bool
+    in_place: bool
+    workload: WorkloadPolicy
+    metric: Metric
+    not_acted_on: tuple[str, ...] = ()
+
+    @staticmethod
+    def names(pattern: str, containers: Iterable[str]) -> bool:
+        """Whether a row's name stands for any of the containers."""
+        return any(fnmatchcase(container, pattern) for container in containers)
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyProblem:
+    """Why a policy cannot be followed."""
+
+    reason: str
+    """InvalidSpec or ForbiddenNamespace."""
+    message: str
+    """Names the field, its value and what is allowed."""
+
+
+def parse(resource: Mapping[str, Any], *, allow_kube_system: bool = False) -> Policy | PolicyProblem:
+    """A MemoryPolicy from its JSON, or why it cannot be followed."""
+    try:
+        policy = _policy(resource)
+    except Invalid as error:
+        return PolicyProblem("InvalidSpec", str(error))
+    if policy.namespace in SYSTEM_NAMESPACES and not allow_kube_system:
+        words = f"policies in {policy.namespace} are not acted on: the operator's setting --allow-kube-system is false"
+        return PolicyProblem("ForbiddenNamespace", words)
+    return policy
+
+
+def _policy(resource: Mapping[str, Any]) -> Policy:
+    root = Fields("", resource, DEFAULTS)
+    metadata, spec = root.group("metadata"), root.group("spec")
+    running, at_creation = _apply(spec.group("apply"))
+    return Policy(
+        namespace=metadata.text("namespace", NAME, "a namespace"),
+        name=metadata.text("name", NAME, "a name"),
+        uid=metadata.text("uid", ANY, "text") if metadata.given("uid") else "",
+        generation=int(metadata.number("generation", 0, 2**63)) if metadata.given("generation") else 0,
+        created_s=metadata.instant_s("creationTimestamp") if metadata.given("creationTimestamp") else 0.0,
+        paused=spec.switch("paused"),
+        target=_target(spec.group("target")),
+        at_creation=at_creation,
+        in_place=running != "None",
+        workload=_workload(spec),
+        metric=spec.group("history").choice("metric", {"WorkingSet": Metric.WORKING_SET, "RSS": Metric.RSS}),
+        not_acted_on=tuple(_not_acted_on(spec)),
+    )
+
+
+def _apply(apply: Fields) -> tuple[str, bool]:
+    """How running pods are resized, and whether new ones are sized."""
+    running = apply.choice("running", {each: each for each in ("None", "InPlace", "InPlaceOrEvict")})
+    at_creation, template = apply.switch("atCreation"), apply.switch("template")
+    if running != "None" and not at_creation and not template:
+        words = "a pod that is evicted would otherwise come back at its template's size"
+        raise Invalid(f"{apply.at('running')} is {running!r}: needs spec.apply.atCreation or template as well, {words}")
+    return running, at_creation
+
+
+def _target(target: Fields) -> Target:
+    if target.given("ref") == target.given("selector"):
+        given = "both" if target.given("ref") else "neither"
+        raise Invalid(f"{target.path} has {given} of ref and selector: must have exactly one ({{}} selects all)")
+    if target.given("selector"):
+        return Target(None, _selector(target.group("selector")))
+    ref = target.group("ref")
+    return Target(
+        Ref(
+            api_version=ref.text("apiVersion", API_VERSION, "group/version, for example apps/v1"),
+            kind=ref.text("kind", KIND, "a kind of workload such as Deployment, and not Pod"),
+            name=ref.text("name", NAME, "the name of a workload: small letters, digits, - and ."),
+        ),
+        None,
+    )
+
+
+def _selector(selector: Fields) -> dict[str, Any]:
+    """The selector itself, once all of it is known to be well formed."""
+    labels = selector.group("matchLabels")
+    for label in labels.values:
+        labels.text(label, ANY, "text")
+    expressions = list(selector.rows("matchExpressions", MOST_ROWS * 2)) if selector.value("matchExpressions") else []
+    for expression in expressions:
+        expression.text("key", LABEL, "the name of a label")
+        takes = expression.choice("operator", {"In": True, "NotIn": True, "Exists": False, "DoesNotExist": False})
+        values = expression.value("values") or []
+        if (
+            not isinstance(values, list)
+            or bool(values) is not takes
+            or not all(isinstance(each, str) for each in values)
+        ):
+            raise expression.invalid(
+                "values", "a list of texts with the operators In and NotIn, and left out with others"
+            )
+    return dict(selector.values)
+
+
+def _workload(spec: Fields) -> WorkloadPolicy:
+    history, pace = spec.group("history"), spec.group("pace")
+    asked = WorkloadPolicy(
+        containers=tuple(_container(row) for row in spec.rows("containers", MOST_ROWS)),
+        window_s=history.span_s("window", "1h", "90d"),
+        step_s=history.span_s("step", "15s", "1h"),
+        horizon_s=spec.span_s("horizon", "10m", "7d"),
+        startup_ignore_s=spec.group("startup").span_s("ignore", "0s", "2h"),
+        cooldown_s=pace.span_s("cooldown", "10s", "24h"),
+        lead_s=pace.span_s("lead", "0s", "6h"),
+        hold_leaks=spec.group("leak").choice("action", {"Alert": False, "Hold": True, "Restart": False}),
+    )
+    for wrong in _contradictions(asked):
+        raise Invalid(wrong)
+    return asked
+
+
+def _container(row: Fields) -> tuple[str, ContainerPolicy]:
+    limit = row.group("limit")
+    policy = ContainerPolicy(
+        min_bytes=row.memory_bytes("min", "1Mi", "16Ti"),
+        max_bytes=row.memory_bytes("max", "1Mi", "16Ti") if row.given("max") else None,
+        overrun=row.group("request").number("overrun", 0.0001, 0.5),
+        limit=limit.choice("strategy", {str(each): each for each in LimitStrategy}),
+        limit_headroom=limit.number("headroom", 0, 10),
+        limit_ratio=limit.number("ratio", 1, 100),
+    )
+    if policy.max_bytes is not None and policy.min_bytes > policy.max_bytes:
+        least, most = row.value("min"), row.value("max")
+        raise Invalid(f"{row.at('min')} is {least!r}: must not be above {row.at('max')}, {most!r} (32Mi where not set)")
+    return row.text("name", CONTAINER, "a container's name, where * stands for any characters"), policy
+
+
+def _contradictions(asked: WorkloadPolicy) -> Iterable[str]:
+    """What no single field is to blame for, with the ways out."""
+    window, step, horizon = duration(asked.window_s), duration(asked.step_s), duration(asked.horizon_s)
+    steps = asked.window_s // asked.step_s
+    if asked.window_s < FEWEST_STEPS * asked.step_s:
+        least = duration(FEWEST_STEPS * asked.step_s)
+        yield f"spec.history.window is {window}: must be at least {FEWEST_STEPS} steps of {step}, which is {least}"
+    if steps > MOST_STEPS:
+        coarser, shorter = duration(-(-asked.window_s // MOST_STEPS)), duration(MOST_STEPS * asked.step_s)
+        yield (
+            f"spec.history.window of {window} in steps of {step} is {steps} points: must be at most {MOST_STEPS}; "
+            f"set spec.history.step to {coarser} or more, or window to {shorter} or less"
+        )
+    if asked.horizon_s > asked.window_s:
+        yield (
+            f"spec.horizon is {horizon}: must not be longer than spec.history.window, {window}, its ground; "
+            "shorten the horizon or widen the window"
+        )
+    if asked.lead_s > asked.horizon_s:
+        yield f"spec.pace.lead is {duration(asked.lead_s)}: must not be longer than spec.horizon, {horizon}"
+
+
+def _not_acted_on(spec: Fields) -> Iterable[str]:
+    """What is set and does nothing, as path or `path=value`."""
+    target, apply, leak = spec.group("target"), spec.group("apply"), spec.group("leak")
+    if target.given("groupBy"):
+        yield target.at("groupBy")
+    if apply.value("template"):
+        yield f"{apply.at('template')}=true"
+    if apply.value("running") == "InPlaceOrEvict":
+        yield f"{apply.at('running')}=InPlaceOrEvict"
+    if leak.value("action") == "Restart":
+        yield f"{leak.at('action')}=Restart"
+    yield from (spec.at(name) for name in UNUSED if spec.given(name))
