@@ -1,7 +1,8 @@
 """Which model a container gets: the cheapest that no other beats by more than noise.
 
 Beaten means all of: the mean pinball loss at the request's quantile is lower by more than chance explains (paired
-over the same origins), by more than is worth a change of model, and no more horizons would have exceeded the limit.
+over the same origins: by Student's t, or on every one of five or more), by more than is worth a change of model, and
+no more horizons would have exceeded the limit.
 Pure; ties go to the cheaper model, so a container changes models only for a reason.
 """
 
@@ -18,6 +19,9 @@ MIN_COMMON_ORIGINS = 2
 """A single day proves nothing."""
 WORTH = 0.02
 """A loss lower by less than this share is not worth a dearer model."""
+SURE_WINS = 5
+"""Winning every one of so many origins happens by chance once in 32. One dear day among cheap ones, a Monday after two
+idle days, is too uneven for Student's t."""
 STUDENT_95 = (6.31, 2.92, 2.35, 2.13, 2.02, 1.94)
 """One-sided 95 % points of Student's t for 1 to 6 degrees of freedom (any table of it)."""
 
@@ -64,7 +68,9 @@ def beats(challenger: Candidate, holder: Candidate) -> bool:
         return False
     holder_losses = np.array([holder.losses[at] for at in common])
     gains = holder_losses - np.array([challenger.losses[at] for at in common])
-    return bool(gains.mean() > max(_noise(gains), WORTH * holder_losses.mean()))
+    if gains.mean() <= WORTH * holder_losses.mean():
+        return False
+    return bool(gains.mean() > _noise(gains) or (gains.size >= SURE_WINS and gains.min() > 0))
 
 
 def _noise(gains: FloatArray) -> float:

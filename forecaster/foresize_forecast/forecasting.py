@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foresize_forecast.calibrate import (
+    ORIGINS,
     Margins,
     Record,
     margins,
@@ -32,7 +33,8 @@ from foresize_forecast.series import FloatArray, History, peaks
 from foresize_forecast.shape import shapes
 
 BASELINE = RecentPeak()
-CHEAP_MODELS: tuple[Model, ...] = (BASELINE, Trend(), *seasonal_peaks())
+PERCENTILE = RecentPeak("Percentile", cost=2, level=0.95)
+CHEAP_MODELS: tuple[Model, ...] = (BASELINE, PERCENTILE, Trend(), *seasonal_peaks())
 PROPHET = Prophet()
 PROPHET_ORIGINS = 3
 """Of seven: each costs a fit of about a tenth of a second."""
@@ -161,7 +163,7 @@ def _outlooks(history: History, rows: list[int], questions: Sequence[Question]) 
         asked[0].horizon_s,
     )
     kinds = shapes(batch.history)
-    cheap = [batch.test(model, most_origins=7) for model in CHEAP_MODELS]
+    cheap = [batch.test(model, ORIGINS) for model in CHEAP_MODELS]
     return [_outlook(batch, cheap, row, kinds[row]) for row in range(len(rows))]
 
 
@@ -179,11 +181,12 @@ def _outlook(batch: _Batch, cheap: list[_Tested], row: int, kind: Shape) -> Outl
 def _prophet_can_pay(batch: _Batch, row: int, kind: Shape, best: _Tested) -> bool:
     """Whether a fit is worth its time.
 
-    Not for a flat curve or one without a shape, not before Prophet's own minimum of days, not where nothing could be
-    tried, and not where the best cheap model already loses less than `PROPHET_MIN_SLACK` of slack would.
+    Only for a curve with a season or a trend (a leak is a line, bursts come without a rule), not before Prophet's own
+    minimum of days, not where nothing could be tried, and not where the best cheap model already loses less than
+    `PROPHET_MIN_SLACK` of slack would.
     """
     score = best.record.score(row)
-    if kind.kind in {ShapeKind.FLAT, ShapeKind.UNKNOWN} or score is None:
+    if kind.kind not in {ShapeKind.SEASONAL, ShapeKind.GROWING} or score is None:
         return False
     days = float(batch.history.observed_days()[row])
     return days >= PROPHET.min_days and score.pinball > PROPHET_MIN_SLACK * batch.overruns[row]

@@ -5,6 +5,8 @@ Read from hourly lows (growth, so that bursts do not matter) and hourly highs (s
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from foresize_forecast.outlook import Shape, ShapeKind
@@ -19,6 +21,10 @@ LEAK_MIN_BLOCKS = 8
 """Hours that a rise has to last: a working day's morning is shorter."""
 GROWTH_MIN = 0.05
 """Share of its start that a stretch has to gain to be called growing."""
+GROWTH_CONCORDANCE = 0.4
+"""Kendall's tau with time above which a rise is called one."""
+RECENT_BLOCKS = (48, 24, 12)
+"""Hours: a leak may begin long after the last restart, so the newest part of a stretch is looked at by itself too."""
 LEAK_CONCORDANCE = 0.8
 """Kendall's tau of lows with time: a leak gives nothing back, noise and load do."""
 SIGNIFICANT_Z = 3.0
@@ -59,20 +65,41 @@ def _shape(lows: FloatArray, highs: FloatArray, falls: tuple[int, ...], block_s:
 
 def _growth(lows: FloatArray, falls: tuple[int, ...], day: int, block_s: int, *, seasonal: bool) -> Shape | None:
     """Growing or Leaking, with the slope, where the current stretch rises in earnest."""
-    stretch = lows[falls[-1] if falls else 0 :]
-    if seasonal and (falls_daily(falls, day) or stretch.size < 2 * day):
+    if seasonal and falls_daily(falls, day):
         return None
+    stretch = lows[falls[-1] if falls else 0 :]
+    for blocks in dict.fromkeys((stretch.size, *(most for most in RECENT_BLOCKS if most < stretch.size))):
+        if seasonal and blocks < 2 * day:
+            break
+        rise = _rise(stretch[-blocks:], block_s)
+        if rise is not None:
+            return rise
+    return _restarted_leak(lows, falls, block_s)
+
+
+def _rise(stretch: FloatArray, block_s: int) -> Shape | None:
+    """Growing or Leaking, where these lows rise by more than chance explains."""
     known = stretch[~np.isnan(stretch)]
-    if known.size < min(LEAK_MIN_BLOCKS, MIN_BLOCKS):
+    if known.size < MIN_BLOCKS:
         return None
     per_block = pair_slope(stretch)
     if not per_block * stretch.size > GROWTH_MIN * known.min():
         return None
     tau, z = concordance(known)
-    if tau < LEAK_CONCORDANCE / 2 or z < SIGNIFICANT_Z:
+    if tau < GROWTH_CONCORDANCE or z < SIGNIFICANT_Z:
         return None
     leaks = known.size >= LEAK_MIN_BLOCKS and tau >= LEAK_CONCORDANCE and _rises_throughout(stretch, per_block)
     return Shape(ShapeKind.LEAKING if leaks else ShapeKind.GROWING, per_block / block_s)
+
+
+def _restarted_leak(lows: FloatArray, falls: tuple[int, ...], block_s: int) -> Shape | None:
+    """A leak whose current stretch is too young to tell, but whose two stretches before it leaked alike."""
+    if len(falls) < 2:  # noqa: PLR2004 - two falls bound one whole stretch; with what came before there are two
+        return None
+    bounds = (*((0, *falls)[-3:-1]), falls[-1])
+    before = [_rise(lows[start:end], block_s) for start, end in pairwise(bounds)]
+    leaking = [rise for rise in before if rise is not None and rise.kind is ShapeKind.LEAKING]
+    return leaking[-1] if len(leaking) == len(before) else None
 
 
 def falls_daily(falls: tuple[int, ...], day: int) -> bool:
@@ -124,9 +151,19 @@ def _spread(highs: FloatArray) -> float:
 
 
 def _day_correlation(highs: FloatArray, day: int) -> float:
-    """Correlation of hourly highs with those a day before; 0 with less than two days."""
-    now, before = highs[day:], highs[:-day]
+    """Correlation of hourly highs with those a day before, each day's own mean taken off; 0 with less than two days.
+
+    With the mean left in, a slow wander over days would pass for a season.
+    """
+    days = highs.size // day
+    if days < 2:  # noqa: PLR2004 - a day and one to compare it with
+        return 0.0
+    folded = highs[-days * day :].reshape(days, day)
+    measured = ~np.isnan(folded)
+    means = np.where(measured, folded, 0.0).sum(axis=1) / np.maximum(np.count_nonzero(measured, axis=1), 1)
+    flat = (folded - means[:, np.newaxis]).ravel()
+    now, before = flat[day:], flat[:-day]
     both = ~np.isnan(now) & ~np.isnan(before)
-    if np.count_nonzero(both) < day or np.ptp(now[both]) == 0 or np.ptp(before[both]) == 0:
+    if np.count_nonzero(both) < day // 2 or np.ptp(now[both]) == 0 or np.ptp(before[both]) == 0:
         return 0.0
     return float(np.corrcoef(now[both], before[both])[0, 1])

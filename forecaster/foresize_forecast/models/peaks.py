@@ -1,4 +1,4 @@
-"""Models that repeat a peak: of the last day (the baseline), or of the same time on earlier days or weeks."""
+"""Models that repeat what was: the last day's peak (the baseline) or percentile, or the same time of earlier days."""
 
 from __future__ import annotations
 
@@ -21,6 +21,8 @@ class RecentPeak:
     name: str = "RecentPeak"
     cost: int = 1
     min_days: float = 1 / 24
+    level: float = 1.0
+    """The quantile of the day to repeat: 1 is its highest value, lower ones are steadier where peaks come at random."""
 
     def fit(self, history: History) -> FittedRecentPeak:
         """Keep each container's last day: the day that ends with its own last measurement."""
@@ -29,7 +31,8 @@ class RecentPeak:
         last = np.where(known.any(axis=1), history.grid.count - 1 - np.argmax(known[:, ::-1], axis=1), -1)
         columns = last[:, np.newaxis] - np.arange(min(day, history.grid.count))
         day_usage = np.take_along_axis(history.usage, np.maximum(columns, 0), axis=1)
-        return FittedRecentPeak(history, np.where(columns >= 0, day_usage, np.nan), refusals(history, self.min_days))
+        last_day = np.where(columns >= 0, day_usage, np.nan)
+        return FittedRecentPeak(history, last_day, self.level, refusals(history, self.min_days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +41,19 @@ class FittedRecentPeak:
 
     history: History
     last_day: FloatArray
+    level: float
     refused: tuple[str | None, ...]
 
     def forecast(self, intervals: int, levels: tuple[float, ...]) -> Forecast:
         """The same levels in every interval."""
         shape = (self.last_day.shape[0], intervals)
-        mean = np.broadcast_to(peaks(self.last_day)[:, np.newaxis], shape)
-        quantiles = row_quantiles(self.last_day, levels)[:, :, np.newaxis]
+        flat = row_quantiles(self.last_day, (self.level, *levels))[:, :, np.newaxis]
+        mean = np.broadcast_to(flat[0], shape)
         return Forecast(
             self.history.grid.after(intervals),
             _without(self.refused, mean),
             levels,
-            np.broadcast_to(quantiles, (len(levels), *shape)),
+            np.broadcast_to(flat[1:], (len(levels), *shape)),
             self.refused,
         )
 
@@ -130,8 +134,8 @@ def seasonal_peaks() -> tuple[SeasonalPeak, ...]:
     A day before an origin is enough to try the daily ones (0.9: short gaps are usual), a week for the weekly one.
     """
     return (
-        SeasonalPeak("DailyPeakHour", 3, 0.9, DAY_S, 7, tolerance_s=3600),
-        SeasonalPeak("DailyPeakNear", 4, 0.9, DAY_S, 7, tolerance_steps=1),
-        SeasonalPeak("DailyPeakExact", 5, 0.9, DAY_S, 7),
-        SeasonalPeak("WeeklyPeakHour", 6, 6.5, WEEK_S, 4, tolerance_s=3600),
+        SeasonalPeak("DailyPeakHour", 4, 0.9, DAY_S, 7, tolerance_s=3600),
+        SeasonalPeak("DailyPeakNear", 5, 0.9, DAY_S, 7, tolerance_steps=1),
+        SeasonalPeak("DailyPeakExact", 6, 0.9, DAY_S, 7),
+        SeasonalPeak("WeeklyPeakHour", 7, 6.5, WEEK_S, 4, tolerance_s=3600),
     )

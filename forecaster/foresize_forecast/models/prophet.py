@@ -84,25 +84,22 @@ class FittedProphet:
     curves: tuple[Curve | str, ...]
 
     def forecast(self, intervals: int, levels: tuple[float, ...]) -> Forecast:
-        """Block peaks, held for every interval of their block.
+        """For every interval the peak of a block around it.
 
         The quantiles are normal: the residuals' variance plus that of a trend that goes on changing as often and as
         much as it did. Prophet draws the same from numpy's global generator; the sum is known, so nothing is drawn.
         """
-        blocks = -(-intervals // self.factor)
-        block_s = self.grid.step_s * self.factor
-        ahead_s = block_s * np.arange(1, blocks + 1, dtype=np.float64)
+        ahead_s = self.grid.step_s * np.arange(1, intervals + 1, dtype=np.float64)
+        block_middle_s = self.grid.step_s * (self.factor - 1) / 2
         mean = np.full((len(self.curves), intervals), np.nan)
         quantiles = np.full((len(levels), len(self.curves), intervals), np.nan)
         for row, curve in enumerate(self.curves):
             if isinstance(curve, str):
                 continue
-            expected = curve.mean(self.grid.end_s + ahead_s)
+            mean[row] = curve.mean(self.grid.end_s + ahead_s + block_middle_s)
             spread = np.hypot(curve.noise, curve.trend_drift * ahead_s**1.5)
-            mean[row] = np.repeat(expected, self.factor)[:intervals]
             for at, level in enumerate(levels):
-                quantile = np.maximum(expected + NormalDist().inv_cdf(level) * spread, 0.0)
-                quantiles[at, row] = np.repeat(quantile, self.factor)[:intervals]
+                quantiles[at, row] = np.maximum(mean[row] + NormalDist().inv_cdf(level) * spread, 0.0)
         refused = tuple(curve if isinstance(curve, str) else None for curve in self.curves)
         return Forecast(self.grid.after(intervals), mean, levels, quantiles, refused)
 
@@ -152,9 +149,10 @@ def _trend_drift(model: Any) -> float:  # noqa: ANN401 - as above
     S 2 b^2 t^3 / 3.
     """
     size = float(np.mean(np.abs(model.params["delta"])))
-    seconds = model.t_scale.total_seconds()
+    seconds = float(model.t_scale.total_seconds())
     changes = len(model.changepoints)
-    return float(model.y_scale) * size * math.sqrt(2 * changes / 3) / float(seconds) ** 1.5
+    drift: float = float(model.y_scale) * size * math.sqrt(2 * changes / 3) / seconds**1.5
+    return drift
 
 
 def _frame(ends_s: FloatArray) -> Any:  # noqa: ANN401 - pandas' own frame, known to this module only
@@ -168,14 +166,13 @@ def _frame(ends_s: FloatArray) -> Any:  # noqa: ANN401 - pandas' own frame, know
 def _quiet() -> Iterator[None]:
     """Keep Prophet's and Stan's chatter out of our logs, and put everything back as it was."""
     loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [(logger.level, logger.disabled) for logger in loggers]
+    before = [logger.disabled for logger in loggers]
     for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
+        logger.disabled = True  # a level would not do: cmdstanpy sets its own at its first message
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             yield
     finally:
-        for logger, (level, disabled) in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+        for logger, disabled in zip(loggers, before, strict=True):
             logger.disabled = disabled

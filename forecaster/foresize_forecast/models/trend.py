@@ -25,7 +25,7 @@ class Trend:
     """
 
     name: str = "Trend"
-    cost: int = 2
+    cost: int = 3
     min_days: float = 0.25
 
     def fit(self, history: History) -> FittedTrend:
