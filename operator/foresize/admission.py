@@ -71,6 +71,12 @@ class Admission:
         """Where entries are written."""
         return {namespace for namespace, written in self._written.items() if written.sizes}
 
+    def entry(self, workload: tuple[str, str]) -> Sizes:
+        """What is written for a workload, by container; empty where nothing is."""
+        written = self._written.get(workload[0])
+        entry: Sizes = written.sizes.get(workload[1], {}) if written else {}
+        return entry
+
     def retain(self, namespace: str, workloads: set[str]) -> Refused | None:
         """Take out the entries of all workloads but these; the first thing that a pass does."""
         with self._lock:

@@ -12,7 +12,7 @@ from foresize_forecast.outlook import NoOutlook, Outlook, Score, ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Blocked
 from foresize_forecast.sizes import Size
-from foresize_forecast.state import Change, ContainerState
+from foresize_forecast.state import ContainerState
 from foresize_forecast.workload import Observation, Review
 
 MAX_ROWS = 100
@@ -59,15 +59,15 @@ def present(name: str, seen: Observation) -> Size:
 
 def _row(name: str, verdict: Verdict, look: Look) -> Json:
     now, state = present(name, look.seen), look.review.state.container(name)
-    wanted, template = _wanted(verdict, look), look.seen.template.get(name)
+    wanted, template = _wanted(verdict, look), look.seen.template.get(name, Size(None, None))
     row: Json = {
         "name": name,
         "request": _quantity(now.request_bytes),
         "limit": _quantity(now.limit_bytes),
         "wantedRequest": _quantity(wanted.request_bytes),
         "wantedLimit": _quantity(wanted.limit_bytes),
-        "templateRequest": _quantity(template and template.request_bytes),
-        "templateLimit": _quantity(template and template.limit_bytes),
+        "templateRequest": _quantity(template.request_bytes),
+        "templateLimit": _quantity(template.limit_bytes),
         "reason": str(verdict.reason),
         "message": verdict.message,
         "kills": [_bare({"at": timestamp(kill.at_s), "limit": _quantity(kill.limit_bytes)}) for kill in state.kills],
@@ -169,33 +169,41 @@ def about(seconds: float) -> str:
 
 
 def _score(score: Score | None) -> Json | None:
-    return score and {
-        "origins": score.origins,
-        "pinball": round(score.pinball, 4),
-        "coverage": round(score.coverage, 4),
-        "slack": round(score.slack, 4),
-        "exceedances": score.exceedances,
-    }
+    return (
+        None
+        if score is None
+        else {
+            "origins": score.origins,
+            "pinball": round(score.pinball, 4),
+            "coverage": round(score.coverage, 4),
+            "slack": round(score.slack, 4),
+            "exceedances": score.exceedances,
+        }
+    )
 
 
 def _change(state: ContainerState) -> Json | None:
-    change: Change | None = state.last_change
-    return change and _bare(
-        {
-            "at": timestamp(change.at_s),
-            "fromRequest": _quantity(change.before.request_bytes),
-            "fromLimit": _quantity(change.before.limit_bytes),
-            "toRequest": _quantity(change.after.request_bytes),
-            "toLimit": _quantity(change.after.limit_bytes),
-            "reason": str(change.reason),
-            "message": change.message,
-        }
+    change = state.last_change
+    return (
+        None
+        if change is None
+        else _bare(
+            {
+                "at": timestamp(change.at_s),
+                "fromRequest": _quantity(change.before.request_bytes),
+                "fromLimit": _quantity(change.before.limit_bytes),
+                "toRequest": _quantity(change.after.request_bytes),
+                "toLimit": _quantity(change.after.limit_bytes),
+                "reason": str(change.reason),
+                "message": change.message,
+            }
+        )
     )
 
 
 def _blocked(blocked: Iterable[Blocked]) -> Json | None:
     first = next(iter(blocked), None)
-    return first and {"reason": str(first.obstacle), "message": first.message}
+    return None if first is None else {"reason": str(first.obstacle), "message": first.message}
 
 
 def _quantity(value_bytes: int | None) -> str | None:

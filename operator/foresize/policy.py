@@ -245,10 +245,8 @@ def _contradictions(asked: WorkloadPolicy) -> Iterable[str]:
             f"set spec.history.step to {coarser} or more, or window to {shorter} or less"
         )
     if asked.horizon_s > asked.window_s:
-        yield (
-            f"spec.horizon is {horizon}: must not be longer than spec.history.window, {window}, its ground; "
-            "shorten the horizon or widen the window"
-        )
+        words = f"must not be longer than spec.history.window, {window}: shorten it or widen the window"
+        yield f"spec.horizon is {horizon}: {words}"
     if asked.lead_s > asked.horizon_s:
         yield f"spec.pace.lead is {duration(asked.lead_s)}: must not be longer than spec.horizon, {horizon}"
 

@@ -70,7 +70,7 @@ class Records:
             key = (item["metadata"]["namespace"], f"{workload.get('kind')}/{workload.get('name')}")
             self._records[key] = _read(item)
 
-    def keys(self) -> set[Key]:
+    def workloads(self) -> set[Key]:
         """Workloads that have a MemoryForecast."""
         return set(self._records)
 

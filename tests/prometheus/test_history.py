@@ -13,7 +13,6 @@ from foresize_forecast.prometheus import (
     Matcher,
     Metric,
     RefusalKind,
-    RowFacts,
     Source,
     grid_until,
     history,
@@ -75,7 +74,8 @@ def test_recorded_owner_decides_against_the_name(server: Server) -> None:
         answer.history.containers
     )
     assert {40} == set(mib(answer, "helper")[2:])
-    assert (RowFacts(1, 0, partial=False), RowFacts(2, 0, partial=False)) == answer.facts
+    assert [1, 2] == [len(facts.first_samples_s) for facts in answer.facts]
+    assert [(0, False), (0, False)] == [(facts.rejected, facts.partial) for facts in answer.facts]
 
 
 def test_names_decide_where_no_owner_is_recorded(server: Server) -> None:
@@ -85,7 +85,7 @@ def test_names_decide_where_no_owner_is_recorded(server: Server) -> None:
 
     # db-0 has 10, db-1 20 MiB; db-proxy-0 and dbx0 are others.
     assert {20} == set(mib(answer, "main"))
-    assert 2 == answer.facts[0].pods
+    assert {"db-0", "db-1"} == set(answer.facts[0].first_samples_s)
 
 
 def test_extra_matchers_keep_clusters_apart(server: Server) -> None:

@@ -45,8 +45,8 @@ class HistoryRequest:
 class RowFacts:
     """How much a row of the history rests on."""
 
-    pods: int
-    """Pods with samples of this container."""
+    first_samples_s: Mapping[str, float]
+    """By pod with samples of this container, when its first one in the window was taken."""
     rejected: int
     """Values dropped because they cannot be memory."""
     partial: bool
@@ -123,7 +123,7 @@ class _Reader:
         rows = [self._rows[key] for key in keys]
         usage = np.array([row.usage for row in rows]).reshape(len(rows), self._grid.count)
         read = History(self._grid, keys, usage, np.array([row.startup_peak for row in rows], dtype=np.float64))
-        facts = tuple(RowFacts(row.pods, row.rejected, row.partial) for row in rows)
+        facts = tuple(RowFacts(row.first_samples_s, row.rejected, row.partial) for row in rows)
         return HistoryAnswer(read, facts, self._refusals, tuple(self._warnings))
 
     def _namespace_rows(
@@ -218,14 +218,14 @@ def _assigned(
     rows: Rows, namespace: str, requests: Sequence[HistoryRequest], claims: Sequence[Claim], owners: Owners
 ) -> Iterator[tuple[ContainerKey, Row]]:
     by_workload = {request.workload: request for request in requests}
-    members: dict[ContainerKey, list[Samples]] = {}
+    members: dict[ContainerKey, dict[str, Samples]] = {}
     for found, samples in rows.series():
         workload = claimant(found.pod, claims, owners)
         if workload is None or found.namespace != namespace:
             continue
         wanted = by_workload[workload].containers
         if wanted is None or found.container in wanted:
-            members.setdefault(ContainerKey(namespace, workload, found.container), []).append(samples)
+            members.setdefault(ContainerKey(namespace, workload, found.container), {})[found.pod] = samples
     for key, pods in members.items():
         row = rows.row(pods, by_workload[key.workload].startup_ignore_s)
         if row:

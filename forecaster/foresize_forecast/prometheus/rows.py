@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
@@ -18,14 +18,14 @@ class Row(NamedTuple):
     Attributes:
         usage: shape (time,), bytes, NaN where nothing was measured.
         startup_peak: bytes, NaN where no start was seen.
-        pods: how many had samples.
+        first_samples_s: by pod, when its first sample was taken.
         rejected: values that could not be memory.
         partial: the source said that data is missing.
     """
 
     usage: FloatArray
     startup_peak: float
-    pods: int
+    first_samples_s: Mapping[str, float]
     rejected: int
     partial: bool
 
@@ -46,20 +46,21 @@ class Rows:
         """Each container's samples of all spans."""
         return ((container, merged(parts)) for container, parts in self._parts.items())
 
-    def row(self, pods: Sequence[Samples], startup_ignore_s: int) -> Row | None:
+    def row(self, pods: Mapping[str, Samples], startup_ignore_s: int) -> Row | None:
         """One row of many pods; None where they have no samples on the grid.
 
         A pod's start-up is left out of the usage. Pods that never outlive their start-up (a short job's) have no other
         usage: where all are such, the row is theirs in full.
         """
-        steady, startup_peak = self._folded(pods, startup_ignore_s)
+        steady, startup_peak = self._folded(pods.values(), startup_ignore_s)
         if np.isnan(steady).all():
-            steady, _ = self._folded(pods, 0)
+            steady, _ = self._folded(pods.values(), 0)
         if np.isnan(steady).all():
             return None
-        return Row(steady, startup_peak, len(pods), sum(pod.rejected for pod in pods), self.partial)
+        firsts_s = {name: float(pod.times_s[0]) for name, pod in pods.items() if pod.times_s.size}
+        return Row(steady, startup_peak, firsts_s, sum(pod.rejected for pod in pods.values()), self.partial)
 
-    def _folded(self, pods: Sequence[Samples], startup_ignore_s: int) -> tuple[FloatArray, float]:
+    def _folded(self, pods: Iterable[Samples], startup_ignore_s: int) -> tuple[FloatArray, float]:
         usage = np.full(self.grid.count, np.nan)
         startup_peak = np.nan
         for pod in pods:

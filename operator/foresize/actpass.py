@@ -1,0 +1,265 @@
+"""The fast clock's pass: all policies read, every workload looked at and acted on, what was found written down.
+
+Level-based: a pass starts from a LIST of the policies and needs nothing of the pass before it but what is remembered.
+One policy's error is its own.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from foresize import metrics, policystatus
+from foresize.admission import Admission, Entry, Owner
+from foresize.attend import Attendant, Foreseen, Senses
+from foresize.exports import export
+from foresize.forecasts import Look, status_of
+from foresize.guard import Assignment, Overlap, assign
+from foresize.kubeapi import Api, ApiError, NotFound
+from foresize.managed import Managed, manage
+from foresize.podwatch import PodWatch
+from foresize.policy import Policy, PolicyProblem, parse
+from foresize.policystatus import Findings
+from foresize.records import Records
+from foresize.refit import Forecasts
+from foresize.settings import Settings
+from foresize.targets import Inventory, take_inventory
+from foresize.workloads import BUILT_IN_VERSION
+from foresize_forecast.pods import PodView
+from foresize_forecast.prometheus import NewestSamples, Source, newest
+from foresize_forecast.workload import creation_sizes, proven
+
+logger = logging.getLogger(__name__)
+
+POLICIES = "/apis/foresize.dev/v1alpha1"
+SAMPLES_SPAN_S = 300
+"""How far back the fast clock looks: its line needs a handful of samples, at any usual scrape interval."""
+OUTLOOKS_KEPT = 4
+"""Refit intervals after which a forecast is too old to lower anything."""
+RETIRED_AFTER_S = 7 * 86_400.0
+"""A MemoryForecast is kept this long after its workload has gone: what kills taught survives a recreation."""
+Key = tuple[str, str]
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the last pass acted on; the pod watch and the slow clock work from it between passes."""
+
+    managed: Mapping[Key, Managed] = field(default_factory=dict)
+    assignments: Sequence[Assignment] = ()
+    senses: Mapping[Key, Senses] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a pass found, for the policies' statuses."""
+
+    overlaps: Mapping[str, Sequence[Overlap]]
+    looks: Mapping[Key, Look]
+    errors: Mapping[str, str]
+
+
+class ActPass:
+    """Runs passes, one after the other."""
+
+    def __init__(  # noqa: PLR0913 - the operator's parts, put together in one place
+        self,
+        settings: Settings,
+        api: Api,
+        *,
+        source: Source | None,
+        watch: PodWatch,
+        attendant: Attendant,
+        admission: Admission,
+        records: Records,
+        forecasts: Forecasts,
+    ) -> None:
+        self._settings, self._api, self._source = settings, api, source
+        self._watch, self._attendant = watch, attendant
+        self._admission, self._records, self._forecasts = admission, records, forecasts
+        self._inventory = Inventory()
+        self._inventory_of: tuple[float, frozenset[tuple[str, int]]] = (0.0, frozenset())
+        self._gone_since_s: dict[Key, float] = {}
+        self.scene = Scene()
+
+    def run(self) -> None:
+        """One pass.
+
+        Raises:
+            ApiError: the policies or what surrounds them could not be read; nothing was done.
+        """
+        now_s = time.time()
+        with _timed("list"):
+            resources = list(self._resources())
+            allowed = self._settings.allow_kube_system
+            parsed = [(resource, parse(resource, allow_kube_system=allowed)) for resource in resources]
+            policies = [policy for _, policy in parsed if isinstance(policy, Policy)]
+            self._refresh(policies, now_s)
+            assignments, overlaps = assign(policies, self._inventory)
+        requested = self._watch.requested_by_node()
+        managed = {each.workload.key: manage(each, self._inventory, requested) for each in assignments}
+        self._retain(managed.values())
+        with _timed("samples"):
+            samples = self._newest({key[0] for key in managed}, now_s)
+            senses = {key: self._senses(one, samples, now_s) for key, one in managed.items()}
+        self.scene = Scene(managed, assignments, senses)
+        looks: dict[Key, Look] = {}
+        errors: dict[str, str] = {}
+        with _timed("act"):
+            for key, one in managed.items():
+                try:
+                    looks[key] = self._look(one, senses[key], now_s)
+                except Exception as error:  # one policy's error never stops another
+                    errors[one.policy.uid] = f"{key[1]}: {error}"
+                    metrics.PASS_ERRORS.labels("act").inc()
+                    logger.exception("%s/%s was not attended to", *key)
+        with _timed("write"):
+            self._publish(managed, looks)
+            self._retire(managed, now_s)
+            found = _Found(overlaps, looks, errors)
+            for resource, policy in parsed:
+                self._write_status(resource, self._status(policy, resource, found, now_s), now_s)
+        _export(looks, samples)
+
+    def _resources(self) -> Iterator[Json]:
+        scopes = [f"/namespaces/{each}" for each in self._settings.namespaces] or [""]
+        for scope in scopes:
+            yield from self._api.list(f"{POLICIES}{scope}/memorypolicies")
+
+    def _refresh(self, policies: Sequence[Policy], now_s: float) -> None:
+        """Read what surrounds the policies again when it is old or when the policies have changed."""
+        taken_s, generations = self._inventory_of
+        current = frozenset((policy.uid, policy.generation) for policy in policies)
+        if generations != current or now_s - taken_s >= self._settings.inventory_interval_s:
+            self._inventory = take_inventory(self._api, policies, clusterwide=not self._settings.namespaces)
+            self._inventory_of = (now_s, current)
+
+    def _newest(self, namespaces: set[str], now_s: float) -> NewestSamples:
+        if self._source is None or not namespaces:
+            return NewestSamples(now_s, {})
+        return newest(self._source, sorted(namespaces), now_s, SAMPLES_SPAN_S)
+
+    def _senses(self, managed: Managed, samples: NewestSamples, now_s: float) -> Senses:
+        namespace = managed.key[0]
+        names = {pod.name for pod in self.pods(managed)}
+        recent = {
+            (found.pod, found.container): values
+            for found, values in samples.containers.items()
+            if found.namespace == namespace and found.pod in names
+        }
+        foreseen = self._forecasts.foreseen.get(managed.key, Foreseen())
+        return Senses(recent, foreseen, self._distrust(namespace, samples, recent, foreseen, now_s))
+
+    def _distrust(
+        self, namespace: str, samples: NewestSamples, recent: Mapping[Any, Any], foreseen: Foreseen, now_s: float
+    ) -> str:
+        """Why nothing may be lowered: no source, refused, partial, old samples, an old forecast."""
+        if self._source is None:
+            return "no Prometheus is set (--prometheus-url)"
+        if namespace in samples.refusals:
+            return samples.refusals[namespace].message
+        if namespace in samples.partial:
+            return f"Prometheus answered with partial data: {'; '.join(samples.warnings)}"
+        age_s = min((one.age_s(now_s) for one in recent.values()), default=None)
+        if age_s is not None and age_s > self._settings.sample_max_age_s:
+            return f"the newest sample is {age_s:.0f} s old"
+        if foreseen.made_at_s and now_s - foreseen.made_at_s > OUTLOOKS_KEPT * self._settings.refit_interval_s:
+            return f"the forecast is {(now_s - foreseen.made_at_s) / 60:.0f} minutes old"
+        return ""
+
+    def pods(self, managed: Managed) -> tuple[PodView, ...]:
+        """The living pods of a workload, as the watch knows them now."""
+        if managed.workload.api_version == BUILT_IN_VERSION:
+            return self._watch.pods_of(*managed.key)
+        return tuple(pod for pod in self._watch.snapshot().values() if managed.owns(pod))
+
+    def _look(self, managed: Managed, senses: Senses, now_s: float) -> Look:
+        look = self._attendant.attend(managed, lambda: self.pods(managed), senses, now_s)
+        acted = any(attempt.at_s == now_s for attempt in look.review.state.attempts.values())
+        self._records.report(managed.subject, status_of(look), now_s, acted=acted)
+        return look
+
+    def _retain(self, managed: Iterable[Managed]) -> None:
+        """What must not act any more is taken out before anything else is done."""
+        creating: dict[str, set[str]] = defaultdict(set)
+        for one in managed:
+            if one.creates:
+                creating[one.key[0]].add(one.key[1])
+        for namespace in self._admission.namespaces():
+            self._admission.retain(namespace, creating[namespace])
+
+    def _publish(self, managed: Mapping[Key, Managed], looks: Mapping[Key, Look]) -> None:
+        entries: dict[str, dict[str, Entry]] = defaultdict(dict)
+        owners: dict[str, dict[str, Owner]] = defaultdict(dict)
+        for key, one in managed.items():
+            if not one.creates:
+                continue
+            owners[key[0]][one.policy.uid] = Owner(one.policy.name, one.policy.uid)
+            if key in looks and (entry := _entry(one, looks[key])).sizes:
+                entries[key[0]][key[1]] = entry
+        for namespace, creating in owners.items():
+            refused = self._admission.publish(namespace, entries[namespace], list(creating.values()))
+            if refused is not None and not refused.fenced:
+                logger.warning("MemorySizes of %s: %s", namespace, refused.message)
+
+    def _retire(self, managed: Mapping[Key, Managed], now_s: float) -> None:
+        """Forget workloads that have been gone for a week; their policy's deletion has Kubernetes do it at once."""
+        gone = self._records.workloads() - managed.keys()
+        self._gone_since_s = {key: self._gone_since_s.get(key, now_s) for key in gone}
+        for key in [key for key, since_s in self._gone_since_s.items() if now_s - since_s > RETIRED_AFTER_S]:
+            self._records.forget(key)
+
+    def _status(self, policy: Policy | PolicyProblem, resource: Json, found: _Found, now_s: float) -> Json:
+        before = resource.get("status") or {}
+        if isinstance(policy, PolicyProblem):
+            return policystatus.of_problem(policy, resource["metadata"]["generation"], before, now_s)
+        mine = [each for each in self.scene.assignments if each.policy.uid == policy.uid]
+        keys = [each.workload.key for each in mine]
+        ref = policy.target.ref
+        findings = Findings(
+            policy,
+            mine,
+            found.overlaps.get(policy.uid, ()),
+            [found.looks[key] for key in keys if key in found.looks],
+            self._inventory.missing.get((policy.namespace, ref), "") if ref else "",
+            [self._forecasts.refusals[key] for key in keys if key in self._forecasts.refusals],
+            found.errors.get(policy.uid, ""),
+        )
+        return policystatus.of_findings(findings, before, now_s)
+
+    def _write_status(self, resource: Json, status: Json, now_s: float) -> None:
+        metadata = resource["metadata"]
+        if not policystatus.is_due(status, resource.get("status") or {}, now_s):
+            return
+        path = f"{POLICIES}/namespaces/{metadata['namespace']}/memorypolicies/{metadata['name']}/status"
+        try:
+            self._api.patch(path, {"status": status}, "application/merge-patch+json")
+        except NotFound:
+            return  # deleted since the LIST
+        except ApiError as error:
+            logger.warning("status of %s/%s: %s", metadata["namespace"], metadata["name"], error)
+
+
+def _entry(managed: Managed, look: Look) -> Entry:
+    state, now_s = look.review.state, look.seen.now_s
+    sizes = creation_sizes(look.review, look.seen, managed.workload.replicas, managed.quota)
+    return Entry(sizes, [each for each in state.revisions if proven(state, each, now_s).limit])
+
+
+def _export(looks: Mapping[Key, Look], samples: NewestSamples) -> None:
+    export(looks)
+    age_s = samples.age_s()
+    if age_s is not None:
+        metrics.SAMPLE_AGE.set(age_s)
+
+
+@contextmanager
+def _timed(step: str) -> Iterator[None]:
+    with metrics.PASS_SECONDS.labels(step).time():
+        yield

@@ -1,0 +1,93 @@
+"""`foresize explain`: a MemoryForecast in sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from rich.markup import escape
+
+from foresize.kubeapi import ApiError, NotFound, connect
+from foresize.records import API_VERSION, object_name
+
+Json = Mapping[str, Any]
+KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+"""Tried in this order where a workload is named without its kind."""
+
+
+class NotExplainedError(Exception):
+    """Why there is nothing to explain; `code` is the program's exit code."""
+
+    def __init__(self, message: str, code: int) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def explained(workload: str, kubeconfig: str | None) -> str:
+    """The sizes of `NAMESPACE/[KIND/]NAME` and what is behind them.
+
+    Raises:
+        NotExplainedError: the name is malformed (code 2), or the cluster has no forecast of it (code 1).
+    """
+    parts = workload.split("/")
+    if len(parts) not in {2, 3} or not all(parts):
+        raise NotExplainedError(f"{workload!r} is no workload: write NAMESPACE/NAME or NAMESPACE/KIND/NAME", 2)
+    namespace, name = parts[0], parts[-1]
+    try:
+        api = connect(kubeconfig)
+        for kind in parts[1:-1] or KINDS:
+            path = f"/apis/{API_VERSION}/namespaces/{namespace}/memoryforecasts/{object_name(kind, name)}"
+            try:
+                return "\n".join(sentences(api.get(path)))
+            except NotFound:
+                continue
+    except ApiError as error:
+        raise NotExplainedError(f"the cluster did not answer: {error}", 1) from error
+    hint = f"kubectl get memorypolicies -n {namespace} tells whether one selects it"
+    raise NotExplainedError(f"{namespace} has no MemoryForecast of {name}; {hint}", 1)
+
+
+def sentences(forecast: Json) -> Iterator[str]:
+    """The lines for one MemoryForecast."""
+    spec, status = forecast.get("spec", {}), forecast.get("status", {})
+    workload = spec.get("workload", {})
+    where = f"{forecast['metadata']['namespace']}/{workload.get('kind')}/{workload.get('name')}"
+    seen = status.get("observedAt", "not yet")
+    state = status.get("summary", {}).get("state", "")
+    yield f"[bold]{where}[/] under MemoryPolicy {spec.get('policy')}, seen {seen}: {state}"
+    for row in status.get("containers") or []:
+        yield from _container(row)
+
+
+def _container(row: Json) -> Iterator[str]:
+    yield f"\n[bold]{row['name']}[/]: request {row.get('request', 'none')}, limit {row.get('limit', 'none')}"
+    yield f"  wanted: request {row.get('wantedRequest', 'none')}, limit {row.get('wantedLimit', 'none')}"
+    yield f"  why: {row.get('reason')}: {escape(row.get('message', ''))}"
+    if "peak" in row:
+        yield f"  forecast: a peak of {row['peak']} at {row['peakAt']} by {row['model']}{_tested(row)}"
+        yield f"  shape: {row['shape']}{_growth(row)}, {row.get('historyDays')} days of history"
+        steps = [f"{step['request']} from {step['at']}" for step in row.get("plan") or []]
+        yield f"  plan: {', '.join(steps)}"
+    if row.get("templateRequest") or row.get("templateLimit"):
+        template = (row.get("templateRequest", "none"), row.get("templateLimit", "none"))
+        yield f"  its template says: request {template[0]}, limit {template[1]}"
+    for kill in row.get("kills") or []:
+        yield f"  killed at {kill['at']} at its limit of {kill.get('limit', 'none')}"
+    if "lastChange" in row:
+        change = row["lastChange"]
+        yield f"  last change {change['at']}: {escape(change['message'])}"
+    if "blocked" in row:
+        yield f"  blocked: {row['blocked']['reason']}: {escape(row['blocked']['message'])}"
+
+
+def _tested(row: Json) -> str:
+    score, baseline = row.get("backtest"), row.get("baseline", {})
+    if not score:
+        return ""
+    beside = f" (baseline {baseline['model']}: loss {baseline['pinball']})" if "pinball" in baseline else ""
+    return f", backtest of {score['origins']}: loss {score['pinball']}, coverage {score['coverage']:.1%}{beside}"
+
+
+def _growth(row: Json) -> str:
+    growth = f", growing {row['growthPerDay']} a day" if "growthPerDay" in row else ""
+    return f"{growth}, at its limit in {row['timeToLimit']}" if "timeToLimit" in row else growth

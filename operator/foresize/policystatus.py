@@ -1,0 +1,171 @@
+"""What a MemoryPolicy says of itself: conditions with the way out in their words, and counts. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from foresize.forecasts import Look, present
+from foresize.guard import Assignment, Overlap
+from foresize.policy import Policy, PolicyProblem
+from foresize.quantities import instant_s, quantity, timestamp
+from foresize.records import REPORT_EVERY_S
+from foresize_forecast.prometheus import Refusal
+
+Json = dict[str, Any]
+DAY_S = 86_400
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One condition; `status` as Kubernetes has it."""
+
+    type: str
+    status: bool
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What a pass found of one policy."""
+
+    policy: Policy
+    assignments: Sequence[Assignment]
+    overlaps: Sequence[Overlap]
+    looks: Sequence[Look]
+    missing: str = ""
+    """Why its reference leads nowhere; empty if it does not."""
+    refusals: Sequence[Refusal] = ()
+    error: str = ""
+    """What went wrong in this pass."""
+
+
+def of_problem(problem: PolicyProblem, generation: int, before: Json, now_s: float) -> Json:
+    """The status of a policy that cannot be read; counts of an earlier generation are kept."""
+    ready = Condition("Ready", status=False, reason=problem.reason, message=problem.message)
+    return {"observedGeneration": generation, "conditions": _merged([ready], before, generation, now_s)}
+
+
+def of_findings(found: Findings, before: Json, now_s: float) -> Json:
+    """The status of a policy after a pass."""
+    generation = found.policy.generation
+    conditions = [_ready(found), _history(found), _conflict(found), _fields(found.policy)]
+    return {
+        "observedGeneration": generation,
+        "conditions": _merged(conditions, before, generation, now_s),
+        **_counts(found.looks, now_s),
+        "workloads": len(found.assignments),
+        "evictionsLastHour": 0,
+        "lastPass": timestamp(now_s),
+    }
+
+
+def is_due(status: Json, before: Json, now_s: float) -> bool:
+    """Whether a status has to be written: it says something new, or the time of its last pass is minutes old."""
+    if {**status, "lastPass": None} != {**before, "lastPass": None}:
+        return True
+    written_s = instant_s(before.get("lastPass"))
+    return written_s is not None and now_s - written_s >= REPORT_EVERY_S
+
+
+def _counts(looks: Sequence[Look], now_s: float) -> Json:
+    rows = [(name, verdict, look) for look in looks for name, verdict in look.review.verdicts.items()]
+    requested = sum((present(name, look.seen).request_bytes or 0) * len(look.seen.pods) for name, _, look in rows)
+    wanted = sum((verdict.target.request_bytes or 0) * len(look.seen.pods) for _, verdict, look in rows)
+    kills = [kill for name, _, look in rows for kill in look.review.state.container(name).kills]
+    return {
+        "containers": len(rows),
+        "requested": quantity(requested),
+        "wanted": quantity(wanted),
+        "killsLastDay": sum(now_s - kill.at_s < DAY_S for kill in kills),
+    }
+
+
+def _ready(found: Findings) -> Condition:
+    if found.error:
+        return Condition("Ready", status=False, reason="PassFailed", message=found.error)
+    if found.missing:
+        return Condition("Ready", status=False, reason="TargetNotFound", message=found.missing)
+    if not found.assignments and not found.overlaps:
+        words = "its selector matches no Deployment, StatefulSet, DaemonSet or ReplicaSet in this namespace"
+        return Condition("Ready", status=False, reason="NoTarget", message=words)
+    if unmatched := _unmatched(found):
+        return Condition("Ready", status=False, reason="NoSuchContainer", message=unmatched)
+    words = "running pods are resized" if found.policy.in_place else "recommendations only: see spec.apply"
+    if found.policy.at_creation:
+        words += ", new pods are created with the forecast's size"
+    if found.policy.paused:
+        return Condition("Ready", status=True, reason="Paused", message="paused: nothing is written to any workload")
+    return Condition("Ready", status=True, reason="Working", message=words)
+
+
+def _unmatched(found: Findings) -> str:
+    """A container name that matches nothing is a typo until proven otherwise."""
+    names = {name for each in found.assignments for name in each.workload.template}
+    for pattern, policy in found.policy.workload.containers:
+        del policy
+        if names and not found.policy.names(pattern, names):
+            return f"spec.containers name {pattern!r} matches none of the containers {', '.join(sorted(names))}"
+    return ""
+
+
+def _history(found: Findings) -> Condition:
+    if found.refusals:
+        first = found.refusals[0]
+        return Condition("HistoryAvailable", status=False, reason=str(first.kind), message=first.message)
+    unknown = [
+        f"{look.seen.pods[0].owner if look.seen.pods else name}: {forecast.message}"
+        for look in found.looks
+        for name, forecast in sorted(look.forecasts.items())
+        if hasattr(forecast, "message")
+    ]
+    if unknown:
+        return Condition("HistoryAvailable", status=False, reason="NoForecast", message=unknown[0])
+    if any(not look.forecasts for look in found.looks):
+        words = "the first forecasts are on the way"
+        return Condition("HistoryAvailable", status=False, reason="FetchingHistory", message=words)
+    return Condition("HistoryAvailable", status=True, reason="Forecast", message="every container has a forecast")
+
+
+def _conflict(found: Findings) -> Condition:
+    if found.overlaps:
+        words = "; ".join(
+            f"{each.workload.kind} {each.workload.name} is under the older MemoryPolicy {each.winner.name}: "
+            "narrow one of the two targets"
+            for each in found.overlaps
+        )
+        return Condition("Conflict", status=True, reason="OtherPolicy", message=words)
+    quiet = [each.quiet for each in found.assignments if each.quiet is not None and each.quiet.state == "Conflict"]
+    if quiet:
+        return Condition("Conflict", status=True, reason="OtherAutoscaler", message=quiet[0].message)
+    return Condition("Conflict", status=False, reason="None", message="nobody else sizes these workloads")
+
+
+def _fields(policy: Policy) -> Condition:
+    if policy.not_acted_on:
+        words = f"accepted, but not acted on in this release: {', '.join(policy.not_acted_on)}"
+        return Condition("FieldsHonored", status=False, reason="NotActedOnYet", message=words)
+    return Condition("FieldsHonored", status=True, reason="All", message="every field that is set is acted on")
+
+
+def _merged(conditions: Sequence[Condition], before: Json, generation: int, now_s: float) -> list[Json]:
+    """As Kubernetes wants them: `lastTransitionTime` moves only with `status`."""
+    known: Mapping[str, Json] = {each["type"]: each for each in before.get("conditions") or []}
+    merged = []
+    for condition in conditions:
+        status = "True" if condition.status else "False"
+        old = known.get(condition.type, {})
+        since = old.get("lastTransitionTime") if old.get("status") == status else None
+        merged.append(
+            {
+                "type": condition.type,
+                "status": status,
+                "reason": condition.reason,
+                "message": condition.message[:32_000],
+                "observedGeneration": generation,
+                "lastTransitionTime": since or timestamp(now_s),
+            }
+        )
+    return merged

@@ -1,0 +1,182 @@
+"""The slow clock: history of the workloads that are due, fitted in worker processes, kept until the next refit."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import groupby
+from threading import Lock
+
+from foresize.attend import Foreseen
+from foresize.fits import FitPool
+from foresize.guard import Assignment
+from foresize.policy import Policy
+from foresize_forecast.forecasting import Question
+from foresize_forecast.foresee import Wish
+from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.plan import Forecasted
+from foresize_forecast.prometheus import (
+    HistoryAnswer,
+    HistoryRequest,
+    Refusal,
+    Source,
+    grid_until,
+    history,
+    pod_pattern,
+)
+from foresize_forecast.series import ContainerKey
+
+logger = logging.getLogger(__name__)
+
+Key = tuple[str, str]
+RETRY_S = 60.0
+"""A workload whose history could not be read is tried again after this, or the refit interval if that is shorter."""
+JITTER = 0.2
+"""Share of the interval over which refits are spread, so that they do not all come at once."""
+BATCH = 200
+"""Workloads of one refit: what is known is used before all of a large cluster has been read."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Due:
+    at_s: float
+    generation: int
+    """Of the policy that the forecast was made for: a changed policy is due at once."""
+
+
+@dataclass(slots=True)
+class Forecasts:
+    """What the last refits found, by workload. Read by the act loop and the pod watch, written here."""
+
+    foreseen: dict[Key, Foreseen] = field(default_factory=dict)
+    refusals: dict[Key, Refusal] = field(default_factory=dict)
+    _due: dict[Key, _Due] = field(default_factory=dict)
+    _lock: Lock = field(default_factory=Lock)
+
+    def due(self, assignments: Sequence[Assignment], now_s: float) -> list[Assignment]:
+        """The workloads to refit now, those that wait longest first, at most a batch."""
+        known = {each.workload.key for each in assignments}
+        with self._lock:
+            for gone in [key for key in self._due if key not in known]:
+                self._due.pop(gone)
+                self.foreseen.pop(gone, None)
+                self.refusals.pop(gone, None)
+        waiting = [each for each in assignments if self._is_due(each, now_s)]
+        return sorted(waiting, key=lambda each: self._due_at_s(each.workload.key))[:BATCH]
+
+    def refit(
+        self, source: Source, pool: FitPool, assignments: Sequence[Assignment], now_s: float, interval_s: float
+    ) -> None:
+        """Read and forecast these workloads; one that fails keeps what was known of it."""
+        ordered = sorted(assignments, key=_grid_of)
+        for (window_s, step_s), group in groupby(ordered, key=_grid_of):
+            batch = list(group)
+            grid = grid_until(now_s, window_s, step_s)
+            answer = history(source, [_request(each) for each in batch], grid)
+            made = _foresee(pool, batch, answer)
+            for each in batch:
+                self._learn(each, made.get(each.workload.key, {}), answer, now_s, interval_s)
+
+    def _learn(
+        self,
+        assignment: Assignment,
+        forecasts: Mapping[str, Forecasted | NoOutlook],
+        answer: HistoryAnswer,
+        now_s: float,
+        interval_s: float,
+    ) -> None:
+        key, refusal = assignment.workload.key, answer.refusals.get(assignment.workload.key)
+        if refusal is not None:
+            known = self.foreseen.get(key, Foreseen())
+            unknown = dict.fromkeys(assignment.workload.template, NoOutlook(str(refusal.kind), refusal.message))
+            kept = replace(known, distrust=refusal.message, forecasts=known.forecasts or unknown)
+        else:
+            kept = _foreseen(assignment, forecasts, answer, now_s)
+        wait_s = min(RETRY_S, interval_s) if refusal is not None else _spread(key, interval_s)
+        with self._lock:
+            self.foreseen[key] = kept
+            self.refusals.pop(key, None)
+            if refusal is not None:
+                self.refusals[key] = refusal
+            self._due[key] = _Due(now_s + wait_s, assignment.policy.generation)
+
+    def _is_due(self, assignment: Assignment, now_s: float) -> bool:
+        due = self._due.get(assignment.workload.key)
+        return due is None or due.at_s <= now_s or due.generation != assignment.policy.generation
+
+    def _due_at_s(self, key: Key) -> float:
+        due = self._due.get(key)
+        return due.at_s if due else 0.0
+
+
+def _grid_of(assignment: Assignment) -> tuple[int, int]:
+    asked = assignment.policy.workload
+    return asked.window_s, asked.step_s
+
+
+def _request(assignment: Assignment) -> HistoryRequest:
+    workload, policy = assignment.workload, assignment.policy
+    return HistoryRequest(
+        namespace=workload.namespace,
+        workload=workload.key[1],
+        pods=pod_pattern(workload.kind, workload.name),
+        startup_ignore_s=policy.workload.startup_ignore_s,
+        metric=policy.metric,
+    )
+
+
+def _foresee(
+    pool: FitPool, batch: Sequence[Assignment], answer: HistoryAnswer
+) -> dict[Key, dict[str, Forecasted | NoOutlook]]:
+    """Forecasts of all containers that a policy names, by workload and container."""
+    policies = {each.workload.key: each.policy for each in batch}
+    rows = [row for row, key in enumerate(answer.history.containers) if _wish(key, policies) is not None]
+    wishes = [wish for key in answer.history.containers if (wish := _wish(key, policies)) is not None]
+    made: dict[Key, dict[str, Forecasted | NoOutlook]] = {}
+    for row, forecast in zip(rows, pool.foresee(answer.history.rows(rows), wishes) if rows else [], strict=True):
+        key = answer.history.containers[row]
+        made.setdefault((key.namespace, key.workload), {})[key.container] = forecast
+    return made
+
+
+def _wish(key: ContainerKey, policies: Mapping[Key, Policy]) -> Wish | None:
+    pace = policies[key.namespace, key.workload].workload
+    asked = pace.container(key.container)
+    if asked is None:
+        return None
+    return Wish(Question(asked.overrun, pace.horizon_s, asked.limit_headroom), pace.lead_s, pace.cooldown_s)
+
+
+def _foreseen(
+    assignment: Assignment, forecasts: Mapping[str, Forecasted | NoOutlook], answer: HistoryAnswer, now_s: float
+) -> Foreseen:
+    key = assignment.workload.key
+    facts = [
+        fact
+        for row, fact in zip(answer.history.containers, answer.facts, strict=True)
+        if (row.namespace, row.workload) == key
+    ]
+    unseen = NoOutlook("NoSamples", "Prometheus has no samples of it in the policy's window")
+    partial = "; ".join(answer.warnings) or "the source says that data is missing"
+    return Foreseen(
+        forecasts={**dict.fromkeys(assignment.workload.template, unseen), **forecasts},
+        first_samples_s=_earliest(fact.first_samples_s for fact in facts),
+        distrust=f"Prometheus answered with partial data: {partial}" if any(fact.partial for fact in facts) else "",
+        made_at_s=now_s,
+    )
+
+
+def _earliest(each: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    earliest: dict[str, float] = {}
+    for firsts_s in each:
+        for pod, first_s in firsts_s.items():
+            earliest[pod] = min(first_s, earliest.get(pod, first_s))
+    return earliest
+
+
+def _spread(key: Key, interval_s: float) -> float:
+    """The interval, shortened by up to `JITTER` by the workload's name: the same each time, different for each."""
+    share = int.from_bytes(hashlib.sha256("/".join(key).encode()).digest()[:4]) / 2**32
+    return interval_s * (1 - JITTER * share)
