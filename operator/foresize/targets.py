@@ -147,6 +147,8 @@ def _by_scale(api: Api, namespace: str, ref: Ref) -> Workload | str:
         plural = next(
             (each["name"] for each in resources if each["kind"] == ref.kind and "/" not in each["name"]), None
         )
+        if plural is None:
+            return f"the API server knows no kind {ref.kind} in {ref.api_version}"
         path = f"{prefix}/namespaces/{namespace}/{plural}/{ref.name}"
         item = api.get(path)
         if ref.kind == "ReplicaSet" and (owner := _controller(item)):
