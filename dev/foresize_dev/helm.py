@@ -1,4 +1,4 @@
-"""Installs the project's CRDs and chart with Helm, as a user would."""
+"""Installs the project's chart, CRDs among it, with Helm, as a user would."""
 
 import json
 import os
@@ -20,11 +20,11 @@ class HelmError(RuntimeError):
 
 
 def install(cluster: Cluster, values: Mapping[str, Json], namespace: str = NAMESPACE) -> str:
-    """Install the CRDs and the chart, or bring them up to date; waits until the API serves the CRDs."""
-    cluster.kubectl("apply", "--server-side", "--filename", str(CRDS))
-    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", str(CRDS))
+    """Install the chart, or bring it up to date; waits until the API serves its CRDs."""
     command = ["upgrade", "--install", RELEASE, str(CHART), "--namespace", namespace, "--create-namespace"]
-    return helm(cluster, *command, "--skip-crds", "--values", "-", stdin=json.dumps(values))
+    said = helm(cluster, *command, "--values", "-", stdin=json.dumps(values))
+    cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", str(CRDS))
+    return said
 
 
 def uninstall(cluster: Cluster, namespace: str = NAMESPACE) -> str:
