@@ -36,7 +36,7 @@ BASELINE = RecentPeak()
 PERCENTILE = RecentPeak("Percentile", cost=2, level=0.95)
 CHEAP_MODELS: tuple[Model, ...] = (BASELINE, PERCENTILE, Trend(), *seasonal_peaks())
 PROPHET = Prophet()
-PROPHET_ORIGINS = 3
+PROPHET_ORIGINS = 5
 """Of seven: each costs a fit of about a tenth of a second."""
 PROPHET_MIN_SLACK = 0.05
 """Prophet is tried only while the best cheap model loses at least what this much slack costs; below, it cannot pay."""
@@ -169,8 +169,8 @@ def _outlooks(history: History, rows: list[int], questions: Sequence[Question]) 
 
 def _outlook(batch: _Batch, cheap: list[_Tested], row: int, kind: Shape) -> Outlook:
     """Choose one container's model and put its outlook together."""
-    candidates = [tested.candidate(row) for tested in cheap]
-    chosen, at = cheap[choose(candidates)], row
+    able = [tested for tested in cheap if not np.isnan(tested.mean[row]).any()]
+    chosen, at = able[choose([tested.candidate(row) for tested in able])], row
     if _prophet_can_pay(batch, row, kind, chosen):
         prophet = batch.row(row).test(PROPHET, PROPHET_ORIGINS)
         if not np.isnan(prophet.mean).any() and choose([chosen.candidate(row), prophet.candidate(0)]) == 1:

@@ -68,7 +68,7 @@ class Grid:
         return Grid(self.end_s, self.step_s, count)
 
     def coarser(self, factor: int) -> Grid:
-        """The grid of blocks of `factor` intervals, aligned to this grid's end; what does not fill a block is left out."""
+        """The grid of blocks of `factor` intervals, aligned to this grid's end; a part of a block is left out."""
         blocks = self.count // factor
         return Grid(self.end_s - blocks * factor * self.step_s, self.step_s * factor, blocks)
 
@@ -113,7 +113,9 @@ class History:
         """Peaks of blocks of `factor` intervals; a block is NaN only where all of it is."""
         grid = self.grid.coarser(factor)
         kept = self.usage[:, self.grid.count - grid.count * factor :]
-        return History(grid, self.containers, peaks(kept.reshape(-1, grid.count, factor)), self.startup_peak)
+        return History(
+            grid, self.containers, peaks(kept.reshape(len(self.containers), grid.count, factor)), self.startup_peak
+        )
 
     def observed_days(self) -> PerContainer:
         """Days with a measurement, shape (containers,): gaps do not count."""
@@ -124,5 +126,5 @@ def peaks(values: FloatArray) -> FloatArray:
     """Maximum over the last axis, NaN only where all values are NaN (and without numpy's warning for that)."""
     if values.shape[-1] == 0:
         return np.full(values.shape[:-1], np.nan)
-    highest = np.where(np.isnan(values), -np.inf, values).max(axis=-1)
+    highest: FloatArray = np.where(np.isnan(values), -np.inf, values).max(axis=-1)
     return np.where(np.isneginf(highest), np.nan, highest)

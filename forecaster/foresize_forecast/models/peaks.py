@@ -20,7 +20,7 @@ class RecentPeak:
 
     name: str = "RecentPeak"
     cost: int = 1
-    min_days: float = 1 / 24
+    min_days: float = 0.04
     level: float = 1.0
     """The quantile of the day to repeat: 1 is its highest value, lower ones are steadier where peaks come at random."""
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from foresize_forecast.models import Forecast, refusals
 from foresize_forecast.quantile import row_quantiles
-from foresize_forecast.series import FloatArray, History, PerContainer
+from foresize_forecast.series import BoolArray, FloatArray, History, PerContainer
 from foresize_forecast.stretch import block_lows, slopes, stretch_starts
 
 MIN_BLOCKS = 6
@@ -31,14 +31,24 @@ class Trend:
     def fit(self, history: History) -> FittedTrend:
         """Measure slope and level of every container at once."""
         lows, block_s = block_lows(history)
+        refused = self._refusals(history)
         if lows.shape[1] < MIN_BLOCKS:
             none = np.zeros(lows.shape[0])
-            return FittedTrend(history, none, none, refusals(history, self.min_days))
+            return FittedTrend(history, none, none, refused)
         starts = stretch_starts(lows)
         seen_s = (lows.shape[1] - starts) * block_s
         slope = np.nan_to_num(np.maximum(slopes(lows, starts), 0)) / block_s
         slope = np.where(seen_s >= MIN_BLOCKS * block_s, slope, 0.0)
-        return FittedTrend(history, slope, seen_s.astype(np.float64), refusals(history, self.min_days))
+        return FittedTrend(history, slope, seen_s.astype(np.float64), refused)
+
+    def _refusals(self, history: History) -> tuple[str | None, ...]:
+        """Too little history, or none where the line would start."""
+        last = max(1, LEVEL_S // history.grid.step_s)
+        silent: BoolArray = np.all(np.isnan(history.usage[:, -last:]), axis=1, keepdims=True)[:, 0]
+        return tuple(
+            reason or (f"nothing measured in the last {LEVEL_S // 3600} hours" if quiet else None)
+            for reason, quiet in zip(refusals(history, self.min_days), silent, strict=True)
+        )
 
 
 @dataclass(frozen=True, slots=True)
