@@ -22,10 +22,13 @@ PAGE = 2
 
 
 class PodServer:
-    """Pods, their history, and the watches that are open. `away` makes it answer 503."""
+    """Pods, their history, and the watches that are open.
+
+    `away` makes it answer 503; `expired` makes every watch begin with the error that it is too old.
+    """
 
     def __init__(self) -> None:
-        self.away = False
+        self.away = self.expired = False
         self.lists: list[str] = []
         """Paths listed, first pages only."""
         self.watches: list[Json] = []
@@ -59,7 +62,7 @@ class PodServer:
     def error(self, code: int) -> None:
         """Tell every watch that it failed."""
         with self._lock:
-            self._send(_line("ERROR", {"kind": "Status", "code": code, "message": "as the test wants"}))
+            self._send(_failure(code))
 
     def raw(self, data: bytes) -> None:
         """Send one chunk to every watch, whatever it holds."""
@@ -111,6 +114,8 @@ class PodServer:
             for version, namespace, line in self._log:
                 if version > since and _within(path, namespace):
                     sent.put(line)
+            if self.expired:
+                sent.put(_failure(410))
             self._open.append((path, sent))
             return sent
 
@@ -135,6 +140,10 @@ class PodServer:
 
 def _line(kind: str, thing: Json) -> bytes:
     return json.dumps({"type": kind, "object": thing}).encode() + b"\n"
+
+
+def _failure(code: int) -> bytes:
+    return _line("ERROR", {"kind": "Status", "code": code, "message": "as the test wants"})
 
 
 def _within(path: str, namespace: str) -> bool:

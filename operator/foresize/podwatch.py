@@ -162,7 +162,8 @@ class _Follow:
             self._version = ""
         if not self._version:
             self._list()
-        self._watch()
+        if not self._interrupted():
+            self._watch()
 
     def _failed(self, why: str) -> None:
         if self._interrupted():
@@ -210,8 +211,8 @@ class _Follow:
             for event in stream:
                 if self._interrupted():
                     return
-                heard, self._failures = True, 0
                 self._take(event["type"], event["object"])
+                heard, self._failures = True, 0
         finally:
             with self._guard:
                 self._stream = None

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import time
 
 import pytest
 
@@ -47,6 +48,17 @@ def test_a_watch_that_fails_lists_again(code: int) -> None:
         pods.put(pod("db-0", ran=9, restarts=1))
         until("the start", lambda: heard.told)
         assert [("running", "db-0", 1)] == heard.told
+
+
+def test_a_watch_that_always_fails_does_not_storm_the_api_server() -> None:
+    """Where every watch fails at once, lists come ever more rarely, although each of them succeeds."""
+    pods = served(pod("db-0", ran=1))
+    pods.expired = True
+    with serving(pods) as api, watching(api, Heard()):
+        until("a list", lambda: pods.lists)
+        time.sleep(1.5)
+        # Pauses of at least half of 0.1, 0.2, 0.4, 0.8, 1.6 s: lists at 0, 0.05, 0.15, 0.35, 0.75, 1.55 s; without, 15.
+        assert len(pods.lists) <= 6
 
 
 def test_a_broken_connection_goes_on_where_it_was() -> None:
