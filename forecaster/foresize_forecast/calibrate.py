@@ -16,7 +16,7 @@ import numpy as np
 
 from foresize_forecast.models import Model
 from foresize_forecast.outlook import Score
-from foresize_forecast.series import FloatArray, Grid, History, PerContainer, peaks
+from foresize_forecast.series import BoolArray, FloatArray, Grid, History, IntArray, PerContainer, peaks
 
 DAY_S = 86_400
 ORIGINS = 7
@@ -176,7 +176,7 @@ def peak(highest_mean: FloatArray, seen: FloatArray, learnt: Margins) -> FloatAr
     return lower
 
 
-def _margins(trials: Trials, overruns: PerContainer, folds: FloatArray | np.ndarray) -> Margins:
+def _margins(trials: Trials, overruns: PerContainer, folds: BoolArray) -> Margins:
     """Margins learnt from the origins of each fold, shape (folds, containers); 0 where a fold has no origin.
 
     `folds` has shape (folds, origins): True where the origin counts.
@@ -191,7 +191,7 @@ def _margins(trials: Trials, overruns: PerContainer, folds: FloatArray | np.ndar
     )
 
 
-def _worst(residuals: FloatArray, folds: np.ndarray) -> FloatArray:
+def _worst(residuals: FloatArray, folds: BoolArray) -> FloatArray:
     """The highest residual of each fold's origins, at least 0: with a handful of horizons no quantile is left but that.
 
     A new horizon exceeds the highest of m exchangeable ones with probability 1 / (m + 1).
@@ -201,7 +201,7 @@ def _worst(residuals: FloatArray, folds: np.ndarray) -> FloatArray:
     return worst
 
 
-def _step_margins(residuals: FloatArray, overruns: PerContainer, folds: np.ndarray) -> FloatArray:
+def _step_margins(residuals: FloatArray, overruns: PerContainer, folds: BoolArray) -> FloatArray:
     """The conformal quantile of the residuals of each fold's origins, shape (folds, containers).
 
     Of N residuals the one of rank ceil((N + 1) (1 - overrun)), at most the highest. Only the highest share of each
@@ -221,7 +221,7 @@ def _step_margins(residuals: FloatArray, overruns: PerContainer, folds: np.ndarr
     return found
 
 
-def _fold_quantile(top: FloatArray, counts: np.ndarray, overruns: PerContainer) -> PerContainer:
+def _fold_quantile(top: FloatArray, counts: IntArray, overruns: PerContainer) -> PerContainer:
     """The quantile over some origins, given each origin's highest residuals; 0 without any."""
     pooled = np.sort(np.swapaxes(top, 0, 1).reshape(top.shape[1], -1), axis=1)
     total = counts.sum(axis=0)

@@ -119,7 +119,8 @@ class History:
 
     def observed_days(self) -> PerContainer:
         """Days with a measurement, shape (containers,): gaps do not count."""
-        return np.count_nonzero(~np.isnan(self.usage), axis=1) * (self.grid.step_s / 86_400)
+        days: PerContainer = np.count_nonzero(~np.isnan(self.usage), axis=1) * (self.grid.step_s / 86_400)
+        return days
 
 
 def peaks(values: FloatArray) -> FloatArray:

@@ -34,9 +34,9 @@ STILL_RISING = 0.4
 SEASON_CORRELATION = 0.5
 """Autocorrelation of hourly highs at one day above which the day explains most of the curve."""
 FLAT_SPREAD = 0.1
-"""A curve is flat while its hourly highs stay within this share of their median ..."""
+"""A season is worth the name when hourly highs leave their median by more than this share of it ..."""
 BURST_SPREAD = 0.5
-"""... and bursty when they leave it by this share upwards."""
+"""... and a curve without one is bursty when they leave it by more than this."""
 
 
 def shapes(history: History) -> tuple[Shape, ...]:
