@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import logging
 import math
+import shutil
 import warnings
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from statistics import NormalDist
 from typing import Any
 
@@ -122,9 +124,21 @@ def _fit(key: ContainerKey, grid: Grid, peaks: FloatArray) -> Curve | str:
         except RuntimeError as failure:
             return f"Prophet did not converge: {str(failure).splitlines()[0]}"
         finally:
-            model.stan_backend.cleanup()
+            _clean(model.stan_backend)
         left_over = values - model.predict(frame)["yhat"].to_numpy(dtype=np.float64)
     return Curve(model, 0.0, float(np.std(left_over)), _trend_drift(model))
+
+
+def _clean(stan_backend: Any) -> None:  # noqa: ANN401 - prophet carries no types of its own
+    """Remove what a fit leaves on disk: its files, and its folder, which Prophet's own clean-up forgets."""
+    fit = getattr(stan_backend, "stan_fit", None)
+    if fit is None:
+        return
+    folders = {Path(name).parent for name in fit.runset.csv_files}
+    stan_backend.cleanup()
+    for folder in folders:
+        if folder.name.startswith(fit.runset.model):  # the fit's own, not the one that all fits share
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _model(days: float) -> Any:  # noqa: ANN401 - prophet carries no types of its own
