@@ -46,6 +46,7 @@ class PodNeeds:
         usage_bytes: by container name, newest working set.
         room: its node's and namespace's.
         attempt: the last resize asked of it.
+        raise_only: whether nothing may be lowered: data is stale, or a rollout is in progress.
         now_s: Unix seconds.
     """
 
@@ -55,6 +56,7 @@ class PodNeeds:
     usage_bytes: Mapping[str, float]
     room: Room
     attempt: Attempt | None
+    raise_only: bool
     now_s: float
 
 
@@ -92,10 +94,10 @@ def after_refusal(attempt: Attempt | None, message: str, now_s: float) -> Attemp
 def _fitted(pod: PodView, container: ContainerView, needs: PodNeeds) -> Size:
     """The target as this container can have it: proven, above its use, a limit kept where it cannot be removed."""
     target = _proven(needs.targets[container.name], container, needs)
-    in_use = in_use_bytes(needs.usage_bytes.get(container.name))
-    request = _not_lowered_below(in_use, container.size.request_bytes, target.request_bytes)
+    lowest = None if needs.raise_only else in_use_bytes(needs.usage_bytes.get(container.name))
+    request = _not_lowered_below(lowest, container.size.request_bytes, target.request_bytes)
     limit = container.size.limit_bytes if target.limit_bytes is None else target.limit_bytes
-    limit = _not_lowered_below(in_use, container.size.limit_bytes, limit)
+    limit = _not_lowered_below(lowest, container.size.limit_bytes, limit)
     stale = limit == container.size.limit_bytes and ladder.cgroup_may_be_stale(container, needs.attempt)
     limit = limit - MIB if limit is not None and stale else limit
     if pod.qos is QosClass.GUARANTEED:
@@ -125,10 +127,12 @@ def _near(one: int | None, other: int | None) -> bool:
     return one == other if one is None or other is None else abs(one - other) < MIB
 
 
-def _not_lowered_below(floor_bytes: int, before_bytes: int | None, wanted_bytes: int | None) -> int | None:
-    """A lower value only down to the floor; where even the present one is below that, it stays."""
+def _not_lowered_below(floor_bytes: int | None, before_bytes: int | None, wanted_bytes: int | None) -> int | None:
+    """A lower value only down to the floor, or not at all where it is None; below the floor already, it stays."""
     if wanted_bytes is None or before_bytes is None or wanted_bytes >= before_bytes:
         return wanted_bytes
+    if floor_bytes is None:
+        return before_bytes
     return min(before_bytes, max(wanted_bytes, floor_bytes))
 
 

@@ -101,6 +101,7 @@ def pod_change(pod: PodView, found: Review, seen: Observation, room: Room) -> Po
         usage_bytes=usage,
         room=room,
         attempt=found.state.attempts.get(pod.uid),
+        raise_only=bool(seen.distrust),
         now_s=seen.now_s,
     )
     return change(pod, needs)

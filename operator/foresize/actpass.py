@@ -85,6 +85,8 @@ class ActPass:
         self._admission, self._records, self._forecasts = admission, records, forecasts
         self._inventory = Inventory()
         self._inventory_of: tuple[float, frozenset[tuple[str, int]]] = (0.0, frozenset())
+        self._namespaces: set[str] = set()
+        self._surprises: set[Key] = set()
         self._gone_since_s: dict[Key, float] = {}
         self.scene = Scene()
 
@@ -127,6 +129,18 @@ class ActPass:
                 self._write_status(resource, self._status(policy, resource, found, now_s), now_s)
         _export(looks, samples)
 
+    def is_surprised_by(self, pod: PodView) -> bool:
+        """Whether a pod may belong to a workload that a policy selects and that is not known yet.
+
+        Then the next pass lists workloads anew instead of waiting for its interval: what is born may die at once.
+        """
+        key = (pod.namespace, pod.owner)
+        if key in self._inventory.workloads or key in self._surprises or pod.namespace not in self._namespaces:
+            return False
+        self._surprises.add(key)
+        self._inventory_of = (0.0, frozenset())
+        return True
+
     def _resources(self) -> Iterator[Json]:
         scopes = [f"/namespaces/{each}" for each in self._settings.namespaces] or [""]
         for scope in scopes:
@@ -137,8 +151,11 @@ class ActPass:
         taken_s, generations = self._inventory_of
         current = frozenset((policy.uid, policy.generation) for policy in policies)
         if generations != current or now_s - taken_s >= self._settings.inventory_interval_s:
-            self._inventory = take_inventory(self._api, policies, clusterwide=not self._settings.namespaces)
+            self._inventory = take_inventory(
+                self._api, policies, self._inventory, clusterwide=not self._settings.namespaces
+            )
             self._inventory_of = (now_s, current)
+            self._namespaces = {policy.namespace for policy in policies}
 
     def _newest(self, namespaces: set[str], now_s: float) -> NewestSamples:
         if self._source is None or not namespaces:
@@ -249,6 +266,8 @@ class ActPass:
 def _entry(managed: Managed, look: Look) -> Entry:
     state, now_s = look.review.state, look.seen.now_s
     sizes = creation_sizes(look.review, look.seen, managed.workload.replicas, managed.quota)
+    if look.seen.pods and not state.revisions:
+        return Entry(sizes, None)
     return Entry(sizes, [each for each in state.revisions if proven(state, each, now_s).limit])
 
 

@@ -28,8 +28,9 @@ class Entry:
 
     sizes: Mapping[str, Size]
     """By container name."""
-    revisions: Sequence[str]
-    """Those that may get less than their template says; a pod of another gets the larger of both."""
+    revisions: Sequence[str] | None
+    """Those that may get less than their template says, a pod of another gets the larger of both; None: its kind has
+    no revisions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,10 +141,11 @@ def spec_of(entry: Entry) -> Sizes:
     return {name: _size(size, entry.revisions) for name, size in sorted(entry.sizes.items())}
 
 
-def _size(size: Size, revisions: Sequence[str]) -> Sizes:
+def _size(size: Size, revisions: Sequence[str] | None) -> Sizes:
     request = {} if size.request_bytes is None else {"request": quantity(size.request_bytes)}
     limit = {} if size.limit_bytes is None else {"limit": quantity(size.limit_bytes)}
-    return {**request, **limit, "revisions": sorted(revisions)}
+    known = {} if revisions is None else {"revisions": sorted(revisions)}
+    return {**request, **limit, **known}
 
 
 def _reference(owner: Owner) -> Sizes:

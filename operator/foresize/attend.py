@@ -157,7 +157,9 @@ class Attendant:
         if order.gives_up:
             self._events.warning(pod, "ResizeGivenUp", f"memory back to what is in force: {pod.resize.message}")
             return after_refusal(attempt, pod.resize.message, now_s), Blocked(Obstacle.DEFERRED, pod.resize.message)
-        self._events.normal(pod, "MemoryResized", _sentence(managed, look, order))
+        words = _sentence(managed, look, order)
+        logger.info("%s/%s: %s", pod.namespace, pod.name, words)
+        self._events.normal(pod, "MemoryResized", words)
         return Attempt(now_s), None
 
     def _lock(self, key: tuple[str, str]) -> RLock:
@@ -179,7 +181,7 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
         template=managed.template(pods),
         qos=managed.qos(pods),
         bounds=managed.bounds,
-        distrust=senses.distrust or senses.foreseen.distrust,
+        distrust=managed.distrust or senses.distrust or senses.foreseen.distrust,
         first_samples_s=first_samples_s,
     )
 

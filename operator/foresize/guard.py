@@ -9,6 +9,9 @@ from foresize.policy import Policy
 from foresize.targets import Inventory, selected
 from foresize.workloads import Workload
 
+ROLLING_OUT = "RollingOut"
+"""The one state in which pods are still raised: a rollout may be stuck because its pods are killed."""
+
 
 @dataclass(frozen=True, slots=True)
 class Quiet:
@@ -69,7 +72,7 @@ def quiet(policy: Policy, workload: Workload, inventory: Inventory) -> Quiet | N
         if (other.namespace, other.target) == workload.key:
             return Quiet("Conflict", _way_out(other.kind, other.name))
     if workload.rollout:
-        return Quiet("RollingOut", f"a rollout is in progress: {workload.rollout}")
+        return Quiet(ROLLING_OUT, f"a rollout is in progress: {workload.rollout}")
     return None
 
 

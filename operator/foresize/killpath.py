@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 from foresize import metrics
@@ -29,8 +30,17 @@ JUST_BORN_S = 30.0
 class KillPath:
     """Reacts to what the pod watch tells."""
 
-    def __init__(self, attendant: Attendant, admission: Admission, events: Events, acts: ActPass) -> None:
-        self._attendant, self._admission, self._events, self._acts = attendant, admission, events, acts
+    def __init__(
+        self,
+        attendant: Attendant,
+        admission: Admission,
+        events: Events,
+        *,
+        acts: ActPass,
+        wake: Callable[[], None],
+    ) -> None:
+        self._attendant, self._admission, self._events = attendant, admission, events
+        self._acts, self._wake = acts, wake
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="kill")
 
     def on_kill(self, pod: PodView, container: ContainerView) -> None:
@@ -47,6 +57,8 @@ class KillPath:
         """A container runs: if it was killed before, its pod is looked at now."""
         managed = _manager(self._acts.scene, pod)
         if managed is None:
+            if self._acts.is_surprised_by(pod):
+                self._wake()
             return
         self._note_birth(managed, pod, container)
         if container.last_kill is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from foresize.guard import Assignment
+from foresize.guard import ROLLING_OUT, Assignment
 from foresize.labels import matches
 from foresize.policy import Policy
 from foresize.records import Subject
@@ -59,13 +59,18 @@ class Managed:
 
     @property
     def resizes(self) -> bool:
-        """Whether running pods are resized now."""
-        return self.policy.in_place and not self.quiet
+        """Whether running pods are resized now; in a rollout they are, but only upwards (`distrust`)."""
+        return self.policy.in_place and self.quiet in {"", ROLLING_OUT}
+
+    @property
+    def distrust(self) -> str:
+        """Why nothing may be lowered, beside what its samples say."""
+        return self.quiet_message if self.quiet == ROLLING_OUT else ""
 
     @property
     def creates(self) -> bool:
         """Whether new pods get their size. A rollout is the moment for it, not a reason against it."""
-        return self.policy.at_creation and self.quiet in ("", "RollingOut")
+        return self.policy.at_creation and self.quiet in {"", ROLLING_OUT}
 
     def owns(self, pod: PodView) -> bool:
         """Whether a pod is one of its own: by its controller, or by labels where the controller is not the target."""
@@ -82,8 +87,8 @@ class Managed:
         return {view.name: view.size for view in pods[0].containers}
 
     def qos(self, pods: tuple[PodView, ...]) -> QosClass:
-        """The class of its pods."""
-        return self.workload.qos if self.workload.template or not pods else pods[0].qos
+        """The class of its pods: theirs where there are some, for a LimitRange's defaults count too."""
+        return pods[0].qos if pods else self.workload.qos
 
     def room(self, pod: PodView) -> Room:
         """What a pod may grow by, on its node and in its namespace."""

@@ -109,7 +109,7 @@ class Records:
             ApiError: it could not be written, so nothing may be done that it would have to remember.
         """
         self.ensure(subject)
-        self._write(subject, state, self._records[subject.key].status)
+        self._write(subject, state, self._records[subject.key].status, urgent=True)
 
     def report(self, subject: Subject, status: Json, now_s: float, *, acted: bool) -> None:
         """Write what people read, if it is new: at once after an action, else every few minutes at most."""
@@ -129,18 +129,18 @@ class Records:
             self._api.delete(f"{_collection(namespace)}/{object_name(kind, name)}")
         self._records.pop(key, None)
 
-    def _write(self, subject: Subject, state: WorkloadState, status: Json) -> None:
+    def _write(self, subject: Subject, state: WorkloadState, status: Json, *, urgent: bool = False) -> None:
         record = self._records[subject.key]
         name = object_name(subject.kind, subject.name)
         path = f"{_collection(subject.namespace)}/{name}"
         body = _object(subject, name) | {"status": {**status, "state": dump(state)}}
         body["metadata"]["resourceVersion"] = record.resource_version
         try:
-            item = self._api.replace(f"{path}/status", body)
+            item = self._api.replace(f"{path}/status", body, urgent=urgent)
         except Conflict:
             # Somebody labelled it: the status is ours all the same, as long as the lease is.
             body["metadata"]["resourceVersion"] = self._api.get(path)["metadata"]["resourceVersion"]
-            item = self._api.replace(f"{path}/status", body)
+            item = self._api.replace(f"{path}/status", body, urgent=urgent)
         except NotFound:
             self._records.pop(subject.key, None)
             raise

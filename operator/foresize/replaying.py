@@ -40,7 +40,7 @@ def table(trace: History, plays: Sequence[Played], source: str) -> Table:
     for heading in ("sizer", "slack (bytes)", "kill episodes", "time above request", "limit / peak", "changes a day"):
         made.add_column(heading, justify="left" if heading == "sizer" else "right")
     for played in plays:
-        made.add_row(played.name, *_cells(figures(played)))
+        made.add_row(played.sizer, *_cells(figures(played)))
     return made
 
 

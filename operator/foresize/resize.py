@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from foresize.kubeapi import Api, ApiError, Gone
+from foresize.kubeapi import Api, ApiError, NotFound
 from foresize.lease import Fence
 from foresize.quantities import quantity
 from foresize_forecast.podroom import PodChange
@@ -35,8 +35,8 @@ def resize(api: Api, fence: Fence, pod: PodView, change: PodChange) -> Refused |
         return Refused(why, fenced=True)
     path = f"/api/v1/namespaces/{pod.namespace}/pods/{pod.name}/resize"
     try:
-        api.patch(path, patch_of(pod, change), "application/strategic-merge-patch+json")
-    except Gone:
+        api.patch(path, patch_of(pod, change), "application/strategic-merge-patch+json", urgent=True)
+    except NotFound:
         return None
     except ApiError as error:
         return Refused(error.message)

@@ -63,7 +63,7 @@ class Runtime:
             records=self._records,
             forecasts=self._forecasts,
         )
-        self._kills = KillPath(attendant, self._admission, self._events, self._acts)
+        self._kills = KillPath(attendant, self._admission, self._events, acts=self._acts, wake=self.wake)
         self._woken, self._stopped = threading.Event(), threading.Event()
         self._good_pass_s, self._came_round_s = 0.0, time.monotonic()
         self._loaded = False

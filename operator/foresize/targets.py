@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubernetes.utils import parse_quantity
 
-from foresize.kubeapi import Api, ApiError, NotFound
+from foresize.kubeapi import Api, ApiError, Forbidden, NotFound
 from foresize.labels import matches, parse
 from foresize.policy import Policy, Ref
 from foresize.quantities import memory_bytes
 from foresize.workloads import BUILT_IN, Workload, opted_out, read
 from foresize_forecast.pods import Room
+
+logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
 
@@ -63,8 +66,11 @@ def selected(policy: Policy, inventory: Inventory) -> list[Workload]:
     return sorted(chosen, key=lambda each: each.key)
 
 
-def take_inventory(api: Api, policies: Sequence[Policy], *, clusterwide: bool) -> Inventory:
+def take_inventory(api: Api, policies: Sequence[Policy], before: Inventory, *, clusterwide: bool) -> Inventory:
     """Read all that the policies may concern, with one LIST for each kind (and namespace, where rights end there).
+
+    A kind that our rights do not cover is left out, with a warning. A referenced workload that cannot be read just now,
+    but was before, is taken to be as it was: an outage is no deletion.
 
     Raises:
         ApiError: the API server could not be read; nothing is known then.
@@ -76,7 +82,8 @@ def take_inventory(api: Api, policies: Sequence[Policy], *, clusterwide: bool) -
         ref = policy.target.ref
         if ref is None or (policy.namespace, f"{ref.kind}/{ref.name}") in workloads:
             continue
-        found = _by_scale(api, policy.namespace, ref)
+        known = before.workloads.get((policy.namespace, f"{ref.kind}/{ref.name}"))
+        found = _by_scale(api, policy.namespace, ref, known)
         if isinstance(found, Workload):
             workloads[found.key] = found
         else:
@@ -102,12 +109,12 @@ class _Reader:
 
     def items(self, prefix: str, plural: str) -> Iterator[Json]:
         if self.clusterwide and self.namespaces:
-            for item in self.api.list(f"{prefix}/{plural}"):
+            for item in _listed(self.api, f"{prefix}/{plural}"):
                 if item["metadata"]["namespace"] in self.namespaces:
                     yield item
         else:
             for namespace in self.namespaces:
-                yield from self.api.list(f"{prefix}/namespaces/{namespace}/{plural}")
+                yield from _listed(self.api, f"{prefix}/namespaces/{namespace}/{plural}")
 
     def built_in(self, kind: str, plural: str) -> Iterator[Workload]:
         for item in self.items("/apis/apps/v1", plural):
@@ -116,7 +123,11 @@ class _Reader:
 
     def ignored(self) -> Iterator[str]:
         for namespace in self.namespaces:
-            if opted_out(self.api.get(f"/api/v1/namespaces/{namespace}")["metadata"]):
+            try:
+                metadata = self.api.get(f"/api/v1/namespaces/{namespace}")["metadata"]
+            except (Forbidden, NotFound):
+                continue
+            if opted_out(metadata):
                 yield namespace
 
     def rooms(self, plural: str, read_room: Callable[[Sequence[Json]], Room]) -> dict[str, Room]:
@@ -139,7 +150,15 @@ class _Reader:
             return
 
 
-def _by_scale(api: Api, namespace: str, ref: Ref) -> Workload | str:
+def _listed(api: Api, path: str) -> list[Json]:
+    try:
+        return api.list(path)
+    except Forbidden as error:
+        logger.warning("not allowed to list %s, going on without: %s", path, error.message)
+        return []
+
+
+def _by_scale(api: Api, namespace: str, ref: Ref, known: Workload | None) -> Workload | str:
     """A workload of any kind with a scale subresource, or why it cannot be one."""
     prefix = f"/api/{ref.api_version}" if "/" not in ref.api_version else f"/apis/{ref.api_version}"
     try:
@@ -157,7 +176,7 @@ def _by_scale(api: Api, namespace: str, ref: Ref) -> Workload | str:
     except NotFound:
         return f"there is no {ref.kind} {ref.name} ({ref.api_version}) in {namespace}, or it has no scale subresource"
     except ApiError as error:
-        return f"{ref.kind} {ref.name} could not be read: {error.message}"
+        return known or f"{ref.kind} {ref.name} could not be read: {error.message}"
     return _scalable(item, scale, ref)
 
 
@@ -216,7 +235,7 @@ def _quota(items: Sequence[Json]) -> Room:
 def _nodes(api: Api) -> dict[str, int]:
     return {
         item["metadata"]["name"]: memory_bytes(item.get("status", {}).get("allocatable", {}).get("memory", "0"))
-        for item in api.list("/api/v1/nodes")
+        for item in _listed(api, "/api/v1/nodes")
     }
 
 

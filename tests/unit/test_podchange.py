@@ -37,6 +37,7 @@ def needs(targets: Mapping[str, Size] = TARGET, **changes: Any) -> PodNeeds:
         "usage_bytes": {"app": float(mi(50))},
         "room": Room(),
         "attempt": None,
+        "raise_only": False,
         "now_s": NOW_S,
     }
     return PodNeeds(**{**given_, **changes})
@@ -67,6 +68,14 @@ def test_a_limit_is_never_lowered_below_this_pods_use() -> None:
     hot = pod(container(present=size(100, 500)))
 
     assert PodChange({"app": size(100, 323)}) == change(hot, needs(usage_bytes={"app": float(mi(300))}))
+
+
+def test_a_pod_is_not_lowered_to_a_target_on_untrusted_data() -> None:
+    """While data is stale or a rollout goes on, a pod that has more keeps it, and one that has less is raised."""
+    assert change(pod(container(present=size(200, 300))), needs(raise_only=True)) is None
+    assert PodChange({"app": size(100, 300)}) == change(
+        pod(container(present=size(64, 300))), needs(raise_only=True)
+    )
 
 
 def test_a_guaranteed_pod_stays_guaranteed() -> None:

@@ -59,7 +59,7 @@ class Cluster:
 def inventory(objects: dict[str, Any], *policies: Policy) -> Inventory:
     """What is found in a cluster of these objects."""
     with serving(Cluster(objects)) as api:
-        return take_inventory(api, policies, clusterwide=True)
+        return take_inventory(api, policies, Inventory(), clusterwide=True)
 
 
 def names(chosen: Policy, objects: dict[str, Any]) -> list[str]:
@@ -104,7 +104,7 @@ def test_lists_do_not_grow_with_policies() -> None:
     with serving(cluster) as api:
         take_inventory(api, policies[:1], clusterwide=True)
         one = len(cluster.asked)
-        take_inventory(api, policies, clusterwide=True)
+        take_inventory(api, policies, Inventory(), clusterwide=True)
 
     assert one == len(cluster.asked) - one
 
