@@ -102,7 +102,7 @@ def test_lists_do_not_grow_with_policies() -> None:
     policies = [policy(WEB, name=f"p{i}") for i in range(20)]
     cluster = Cluster({"/apis/apps/v1/deployments": [thing("web")]})
     with serving(cluster) as api:
-        take_inventory(api, policies[:1], clusterwide=True)
+        take_inventory(api, policies[:1], Inventory(), clusterwide=True)
         one = len(cluster.asked)
         take_inventory(api, policies, Inventory(), clusterwide=True)
 
