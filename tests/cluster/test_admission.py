@@ -1,8 +1,8 @@
 """New pods get their size from MemorySizes inside the API server: no operator runs in any of these tests."""
 
 import pytest
-from births import HASH, IGNORE, Births, Json, container, pod, qos_of, sizes_of
 
+from births import HASH, IGNORE, Births, Json, container, pod, qos_of, sizes_of
 from foresize_dev import helm as chart_release
 from foresize_dev import workloads
 from foresize_dev.api import ApiError

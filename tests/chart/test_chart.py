@@ -1,0 +1,236 @@
+import json
+import re
+import subprocess
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+
+from foresize.settings import FIELDS
+from foresize_dev.places import CHART, CRDS
+
+Json = dict[str, Any]
+Render = Callable[..., list[Json]]
+VALUES = (CHART / "values.yaml").read_text()
+SCHEMA = json.loads((CHART / "values.schema.json").read_text())
+SCENARIOS: dict[str, Json] = {
+    "defaults": {},
+    "no operator": {"operator": {"enabled": False}},
+    "all off": {
+        "crds": {"enabled": False},
+        "rbac": {"create": False},
+        "serviceAccount": {"create": False, "name": "mine"},
+        "metrics": {"service": {"enabled": False}},
+        "admission": {"policy": {"enabled": False}},
+    },
+    "all on": {
+        "fullnameOverride": "sizes",
+        "commonLabels": {"team": "platform"},
+        "prometheus": {
+            "url": "https://prometheus.monitoring:9090",
+            "matchers": 'cluster="eu"',
+            "tokenSecret": {"name": "prometheus-token"},
+            "caConfigMap": {"name": "prometheus-ca"},
+        },
+        "operator": {
+            "replicas": 2,
+            "namespaces": ["shop", "web"],
+            "extraEnv": [{"name": "FORESIZE_SAMPLE_MAX_AGE", "value": "5m"}],
+            "podLabels": {"team": "platform"},
+            "podAnnotations": {"note": "x"},
+            "tolerations": [{"operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+            "priorityClassName": "system-cluster-critical",
+        },
+        "image": {"digest": "sha256:" + "0" * 64, "pullSecrets": ["registry"]},
+        "crds": {"keep": False},
+        "serviceAccount": {"annotations": {"note": "x"}},
+        "rbac": {"extraWorkloads": [{"apiGroup": "argoproj.io", "resources": ["rollouts"]}]},
+        "metrics": {"service": {"annotations": {"note": "x"}}},
+        "admission": {"policy": {"enabled": True}},
+    },
+}
+
+
+def one(manifests: list[Json], kind: str) -> Json:
+    """The only manifest of a kind."""
+    [found] = [manifest for manifest in manifests if manifest["kind"] == kind]
+    return found
+
+
+def kinds(manifests: list[Json]) -> list[str]:
+    """The kinds of all manifests, each once."""
+    return sorted({manifest["kind"] for manifest in manifests})
+
+
+def leaves(values: Json, path: str = "") -> Iterator[str]:
+    """The paths of all values that are not maps."""
+    for key, value in values.items():
+        here = f"{path}.{key}" if path else key
+        if isinstance(value, dict) and value:
+            yield from leaves(value, here)
+        else:
+            yield here
+
+
+def test_lint_finds_nothing(helm: Callable[..., str]) -> None:
+    """Helm's own linter, in its strict form, has nothing to say."""
+    assert "0 chart(s) failed" in helm("lint", "--strict", str(CHART))
+
+
+@pytest.mark.parametrize("values", SCENARIOS.values(), ids=SCENARIOS)
+def test_every_manifest_is_named_and_labelled(render: Render, values: Json) -> None:
+    """Whatever is switched on or off, each object has the labels that tell where it comes from."""
+    for manifest in render(values):
+        labels = manifest["metadata"]["labels"]
+
+        assert labels["app.kubernetes.io/name"] == "foresize"
+        assert labels["app.kubernetes.io/instance"] == "foresize"
+        assert labels["app.kubernetes.io/managed-by"] == "Helm"
+        if "commonLabels" in values:
+            assert labels["team"] == "platform"
+
+
+def test_everything_but_the_operator(render: Render) -> None:
+    """operator.enabled=false leaves out the Deployment and nothing else."""
+    with_operator, without = kinds(render()), kinds(render(SCENARIOS["no operator"]))
+
+    assert set(with_operator) - set(without) == {"Deployment"}
+    assert set(without) - set(with_operator) == set()
+
+
+def test_what_is_switched_off_is_left_out(render: Render) -> None:
+    """With all parts off only the operator remains, under the account that exists already."""
+    [deployment] = render(SCENARIOS["all off"])
+
+    assert deployment["kind"] == "Deployment"
+    assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == "mine"
+
+
+@pytest.mark.parametrize(
+    ("enabled", "apis", "installed"),
+    [("auto", True, True), ("auto", False, False), (True, False, True), (False, True, False)],
+)
+def test_pod_creation_is_sized_where_the_api_server_can(
+    render: Render, *, enabled: str | bool, apis: bool, installed: bool
+) -> None:
+    """The admission policy comes by itself with an API server that has the API, and by order without."""
+    known = {} if apis else {"apis": ""}
+    manifests = render({"admission": {"policy": {"enabled": enabled}}}, **known)
+
+    assert ("MutatingAdmissionPolicy" in kinds(manifests)) is installed
+    assert ("MutatingAdmissionPolicyBinding" in kinds(manifests)) is installed
+
+
+def test_pod_creation_never_depends_on_foresize(render: Render) -> None:
+    """A policy that fails is ignored, one without sizes allows, and the release's own namespace is out of its reach."""
+    manifests = render()
+    binding = one(manifests, "MutatingAdmissionPolicyBinding")["spec"]
+    [by_name, _] = binding["matchResources"]["namespaceSelector"]["matchExpressions"]
+
+    assert one(manifests, "MutatingAdmissionPolicy")["spec"]["failurePolicy"] == "Ignore"
+    assert binding["paramRef"] == {"name": "foresize", "parameterNotFoundAction": "Allow"}
+    assert by_name["values"] == ["foresize", "kube-system", "kube-public", "kube-node-lease"]
+
+
+def test_crds_are_the_projects_own() -> None:
+    """The chart's CRDs are the files of crds/, byte for byte."""
+    source = {path.name: path.read_bytes() for path in CRDS.glob("*.yaml")}
+    copies = {path.name: path.read_bytes() for path in (CHART / "files" / "crds").glob("*.yaml")}
+
+    assert copies == source
+    assert len(source) == 3
+
+
+@pytest.mark.parametrize("keep", [True, False])
+def test_crds_are_upgraded_and_kept(render: Render, *, keep: bool) -> None:
+    """Helm renders the CRDs as they are, so an upgrade brings them up to date; by default they outlive the release."""
+    rendered = {
+        manifest["metadata"]["name"]: manifest
+        for manifest in render({"crds": {"keep": keep}})
+        if manifest["kind"] == "CustomResourceDefinition"
+    }
+    for path in CRDS.glob("*.yaml"):
+        crd = rendered.pop(path.stem)
+
+        assert crd["spec"] == yaml.safe_load(path.read_text())["spec"]
+        assert crd["metadata"].get("annotations", {}).get("helm.sh/resource-policy") == ("keep" if keep else None)
+    assert rendered == {}
+
+
+def test_a_typo_fails_at_install(render: Render) -> None:
+    """A value that does not exist is refused by its name, at any depth."""
+    for values, name in (({"promtheus": {}}, "promtheus"), ({"operator": {"tik": "1s"}}, "tik")):
+        with pytest.raises(subprocess.CalledProcessError) as refused:
+            render(values)
+
+        assert f"additional properties '{name}' not allowed" in refused.value.stderr
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"prometheus": {"url": "prometheus:9090"}},
+        {"operator": {"tick": "15"}},
+        {"operator": {"fitWorkers": 0}},
+        {"operator": {"logFormat": "xml"}},
+        {"operator": {"namespaces": ["Shop"]}},
+        {"image": {"digest": "latest"}},
+        {"admission": {"policy": {"enabled": "yes"}}},
+        {"rbac": {"extraWorkloads": [{"apiGroup": "*", "resources": ["*"]}]}},
+    ],
+    ids=str,
+)
+def test_a_bad_value_is_refused(values: Json) -> None:
+    """What the operator or Kubernetes could not use is refused before anything is installed."""
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(values, SCHEMA)
+
+
+def test_every_value_is_documented_and_in_the_schema() -> None:
+    """A comment stands above each value or above the group that it is in; the schema describes each."""
+    values = yaml.safe_load(VALUES)
+    jsonschema.validate(values, SCHEMA)
+    lines = VALUES.splitlines()
+    for number, line in enumerate(lines):
+        if re.match(r" *\w+: .*", line):
+            above = next(each for each in reversed(lines[:number]) if not re.match(r" *[\w./]+:", each))
+
+            assert above.lstrip().startswith("#"), line
+
+    assert SCHEMA["additionalProperties"] is False
+    assert set(values) | {"global"} == set(SCHEMA["properties"])
+    for path in leaves(values):
+        node = SCHEMA
+        for key in path.split("."):
+            if "properties" not in node:
+                break  # a map of the user's own keys
+            assert node["additionalProperties"] is False, path
+            assert key in node["properties"], path
+            node = node["properties"][key]
+        assert node["description"], path
+
+
+def test_every_value_is_used() -> None:
+    """No value stands in values.yaml that no template reads."""
+    templates = "\n".join(path.read_text() for path in (CHART / "templates").iterdir())
+    templates = templates.replace("$operator.", ".Values.operator.").replace("$prometheus.", ".Values.prometheus.")
+    used = set(re.findall(r"\.Values\.([A-Za-z.]+)", templates))
+    for path in leaves(yaml.safe_load(VALUES)):
+        parents = {path.rsplit(".", n)[0] for n in range(path.count(".") + 1)}
+
+        assert parents & used, path
+
+
+def test_each_variable_is_a_setting_of_the_operator(render: Render) -> None:
+    """The Deployment sets no variable that the operator does not know, and each value passes its check."""
+    for values in (SCENARIOS["defaults"], SCENARIOS["all on"]):
+        [container] = one(render(values), "Deployment")["spec"]["template"]["spec"]["containers"]
+        given = {each["name"]: each["value"] for each in container["env"] if each["name"].startswith("FORESIZE_")}
+        known = {field.env: field for field in FIELDS}
+        for name, value in given.items():
+            assert name in known
+            if value:
+                known[name].parse(value)

@@ -1,0 +1,88 @@
+"""What the operator's ServiceAccount may do, and what its container may not."""
+
+from collections.abc import Callable
+from itertools import product
+from typing import Any
+
+Json = dict[str, Any]
+Render = Callable[..., list[Json]]
+WRITES = {"create", "update", "patch", "delete"}
+
+
+def rules(manifests: list[Json], kind: str, name: str = "foresize") -> list[Json]:
+    """The rules of one role."""
+    [role] = [each for each in manifests if each["kind"] == kind and each["metadata"]["name"] == name]
+    found: list[Json] = role["rules"]
+    return found
+
+
+def granted(of: list[Json]) -> set[tuple[str, str, str]]:
+    """(group, resource, verb) of all rules."""
+    return {right for rule in of for right in product(rule["apiGroups"], rule["resources"], rule["verbs"])}
+
+
+def test_no_wildcards(render: Render) -> None:
+    """Every right is named: no role has a `*`."""
+    for manifest in render({"rbac": {"extraWorkloads": [{"apiGroup": "argoproj.io", "resources": ["rollouts"]}]}}):
+        for rule in manifest.get("rules", []):
+            assert "*" not in "".join(rule["apiGroups"] + rule["resources"] + rule["verbs"])
+
+
+def test_of_workloads_only_the_size_of_pods_is_written(render: Render) -> None:
+    """Outside its own kinds and Events the operator can change the size of running pods, and nothing else at all."""
+    writes = {right for right in granted(rules(render(), "ClusterRole")) if right[2] in WRITES}
+    others = {right for right in writes if right[0] != "foresize.dev" and right[1] != "events"}
+
+    assert others == {("", "pods/resize", "patch")}
+    assert {right for right in writes if right[1].startswith("memorypolicies")} == {
+        ("foresize.dev", "memorypolicies/status", "patch"),
+        ("foresize.dev", "memorypolicies/status", "update"),
+    }
+
+
+def test_nothing_secret_is_read(render: Render) -> None:
+    """The operator reads no Secret, and of ConfigMaps only the kill switch of its own namespace."""
+    manifests = render()
+    cluster_wide = {resource for _, resource, _ in granted(rules(manifests, "ClusterRole"))}
+    own = rules(manifests, "Role")
+    [switch] = [rule for rule in own if "configmaps" in rule["resources"]]
+
+    assert not cluster_wide & {"secrets", "configmaps"}
+    assert "secrets" not in {resource for _, resource, _ in granted(own)}
+    assert (switch["resourceNames"], switch["verbs"]) == (["foresize-kill-switch"], ["get"])
+
+
+def test_further_kinds_are_read_only(render: Render) -> None:
+    """A kind added for policies to name can be read with its scale, and no more."""
+    more = render({"rbac": {"extraWorkloads": [{"apiGroup": "argoproj.io", "resources": ["rollouts"]}]}})
+
+    assert granted(rules(more, "ClusterRole")) - granted(rules(render(), "ClusterRole")) == {
+        ("argoproj.io", "rollouts", "get"),
+        ("argoproj.io", "rollouts/scale", "get"),
+    }
+
+
+def test_editors_of_a_namespace_may_write_policies(render: Render) -> None:
+    """Who may edit a namespace may edit its policies, and only look at what the operator writes."""
+    edit = granted(rules(render(), "ClusterRole", "foresize-edit"))
+
+    assert {resource for _, resource, _ in edit} == {"memorypolicies"}
+    assert not {verb for _, _, verb in granted(rules(render(), "ClusterRole", "foresize-view"))} & WRITES
+
+
+def test_the_container_is_restricted(render: Render) -> None:
+    """The operator runs under the restricted Pod Security Standard, with a root that cannot be written to."""
+    [deployment] = [each for each in render() if each["kind"] == "Deployment"]
+    pod = deployment["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+
+    assert pod["securityContext"]["runAsNonRoot"] is True
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert container["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert pod["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}]
+    assert container["resources"]["limits"].keys() == {"memory"}
+    assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
