@@ -33,9 +33,9 @@ def policies() -> list[dict[str, Json]]:
     applied = {"atCreation": True, "running": "InPlace"}
     keep = [{"name": "*", "limit": {"strategy": "Keep"}}]
     return [
-        _policy(MANAGED, {"apply": applied, "history": fine, "startup": {"ignore": "0s"}, "pace": hurry}),
-        _policy(BATCH, {"apply": applied, "containers": keep, "pace": hurry}),
-        _policy(LEAKY, {"leak": {"action": "Alert"}}),  # applies nothing: it is told of, not acted on
+        policy(MANAGED, {"apply": applied, "history": fine, "startup": {"ignore": "0s"}, "pace": hurry}),
+        policy(BATCH, {"apply": applied, "containers": keep, "pace": hurry}),
+        policy(LEAKY, {"leak": {"action": "Alert"}}),  # applies nothing: it is told of, not acted on
     ]
 
 
@@ -63,7 +63,8 @@ def history(times: Timeline, hashes: Mapping[str, str], now_s: float) -> list[ba
     return series
 
 
-def _policy(workload: str, spec: Mapping[str, Json]) -> dict[str, Json]:
+def policy(workload: str, spec: Mapping[str, Json]) -> dict[str, Json]:
+    """A policy for a Deployment, of the same name."""
     ref = {"apiVersion": "apps/v1", "kind": "Deployment", "name": workload}
     return {
         "apiVersion": "foresize.dev/v1alpha1",

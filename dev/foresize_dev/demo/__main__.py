@@ -1,0 +1,57 @@
+"""Plays the demo where it can be played, and a replay of recorded history where it cannot."""
+
+import argparse
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from foresize_dev import cluster, helm, machine, packages, parts
+from foresize_dev.demo import current, story
+from foresize_dev.places import REPOSITORY
+from foresize_dev.waiting import DeadlineError
+
+INTERRUPTED = 130
+
+
+def main() -> int:
+    """Play the demo; 0 if its story came true."""
+    arguments = _parser().parse_args()
+    try:
+        if arguments.down:
+            return current.take_down()
+        if arguments.cluster == "current":
+            return current.play(arguments.json)
+        return _play_here(arguments.json)
+    except KeyboardInterrupt:
+        print("\ninterrupted; make demo-down removes what was started")
+        return INTERRUPTED
+    except (cluster.MachineError, cluster.KubectlError, parts.BuildError, helm.HelmError, DeadlineError) as error:
+        print(f"the demo stops: {error}\nmake demo-down removes what was started", file=sys.stderr)
+        return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="foresize_dev.demo", description="Foresize at work, in a few minutes.")
+    parser.add_argument("--json", type=Path, help="file for what was shown, as JSON")
+    parser.add_argument("--cluster", choices=["own", "current"], default="own", help="default: %(default)s")
+    parser.add_argument("--down", action="store_true", help="remove what the demo made in the current context")
+    return parser
+
+
+def _play_here(result: Path | None) -> int:
+    packages.install_missing()
+    lacking = [*machine.missing_for_node(), *machine.missing_for_prometheus()]
+    if not lacking:
+        return story.play(result)
+    print("This machine cannot run a node; missing: " + "; ".join(lacking))
+    print("Recorded memory is replayed instead, by the same decisions:\n", flush=True)
+    return _run([sys.executable, "-c", "from foresize.cli import main; main()", "replay"])
+
+
+def _run(command: Sequence[str]) -> int:
+    return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main())
