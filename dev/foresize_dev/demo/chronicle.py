@@ -145,8 +145,13 @@ def _restarts(count: int) -> str:
 
 def _outlook(workload: str, row: Mapping[str, Json]) -> str:
     """A forecast in a sentence, of what changes seldom."""
-    words = f"{workload}: {row['shape']} by {row.get('historyDays')} days of history ({row.get('model')})"
-    peak = f", peak {row['peak']} expected" if "peak" in row else ""
-    growth = f", grows {row['growthPerDay']} a day" if "growthPerDay" in row else ""
-    left = f", meets its limit in {row['timeToLimit']}" if "timeToLimit" in row else ""
-    return words + peak + growth + left
+    parts = [f"{workload}: {row['shape']}"]
+    if "model" in row:
+        parts.append(f"{row['model']} chosen on {row['historyDays']} days of history")
+    if "peak" in row:
+        parts.append(f"peak {people(parse_bytes(row['peak']))} expected")
+    if "growthPerDay" in row:
+        parts.append(f"grows {people(parse_bytes(row['growthPerDay']))} a day")
+    if "timeToLimit" in row:
+        parts.append(f"meets its limit in {row['timeToLimit']}")
+    return ", ".join(parts)
