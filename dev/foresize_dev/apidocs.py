@@ -15,8 +15,8 @@ HEAD = """# API reference
 
 Made from `crds/` by `python -m foresize_dev.apidocs > docs/api.md`. Group `foresize.dev`, version `v1alpha1`.
 
-Durations are sequences of whole numbers with w, d, h, m or s, such as `14d` or `1h30m`. Sizes are Kubernetes quantities,
-such as `64Mi`. Fields in bold are required.
+Durations are sequences of whole numbers with w, d, h, m or s, such as `14d` or `1h30m`. Sizes are quantities as in
+Kubernetes, such as `64Mi`. Fields in bold are required.
 """
 TABLE = "| field | type | default | |\n| --- | --- | --- | --- |"
 
