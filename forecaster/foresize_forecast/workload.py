@@ -68,7 +68,7 @@ def review(
         forecasts: by container name; a container that is missing has no forecast yet.
         policy: what its MemoryPolicy asks.
     """
-    state = _kept_current(_with_kills(state, seen.pods), seen)
+    state = _kept_current(_with_kills(state, seen, policy.window_s), seen)
     verdicts: dict[str, Verdict] = {}
     for name in sorted(seen.template):
         asked = policy.container(name)
@@ -160,11 +160,14 @@ def _weight(size: Size) -> tuple[int, int]:
     return (size.limit_bytes or 0, size.request_bytes or 0)
 
 
-def _with_kills(state: WorkloadState, pods: tuple[PodView, ...]) -> WorkloadState:
-    """The ladder climbed for every kill that a pod's status tells, also one that happened while nobody watched."""
-    for pod in pods:
+def _with_kills(state: WorkloadState, seen: Observation, window_s: int) -> WorkloadState:
+    """The ladder climbed for every kill that a pod's status tells, also one that happened while nobody watched.
+
+    A status tells of a kill for as long as the pod lives; one that is older than the window has been forgotten.
+    """
+    for pod in seen.pods:
         for view in pod.containers:
-            if view.last_kill is not None:
+            if view.last_kill is not None and seen.now_s - view.last_kill.at_s <= window_s:
                 taught = ladder.after_kill(state.container(view.name), view.last_kill)
                 state = state.with_container(view.name, taught)
     return state

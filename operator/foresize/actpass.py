@@ -16,6 +16,7 @@ from typing import Any
 
 from foresize import metrics, policystatus
 from foresize.admission import Admission, Entry, Owner
+from foresize.announce import Announcer
 from foresize.attend import Attendant, Foreseen, Senses
 from foresize.exports import export
 from foresize.forecasts import Look, status_of
@@ -79,10 +80,12 @@ class ActPass:
         admission: Admission,
         records: Records,
         forecasts: Forecasts,
+        announcer: Announcer,
     ) -> None:
         self._settings, self._api, self._source = settings, api, source
         self._watch, self._attendant = watch, attendant
-        self._admission, self._records, self._forecasts = admission, records, forecasts
+        self._admission, self._records = admission, records
+        self._forecasts, self._announcer = forecasts, announcer
         self._inventory = Inventory()
         self._inventory_of: tuple[float, frozenset[tuple[str, int]]] = (0.0, frozenset())
         self._namespaces: set[str] = set()
@@ -200,6 +203,7 @@ class ActPass:
         look = self._attendant.attend(managed, lambda: self.pods(managed), senses, now_s)
         acted = any(attempt.at_s == now_s for attempt in look.review.state.attempts.values())
         self._records.report(managed.subject, status_of(look), now_s, acted=acted)
+        self._announcer.tell(self._records.regarding(managed.subject), look)
         return look
 
     def _retain(self, managed: Iterable[Managed]) -> None:

@@ -14,6 +14,7 @@ from threading import Lock, RLock
 
 from foresize import metrics
 from foresize.events import Events
+from foresize.events import pod as regarding
 from foresize.forecasts import Look
 from foresize.kubeapi import Api
 from foresize.lease import Fence
@@ -111,8 +112,11 @@ class Attendant:
             seen = observe(managed, pods(), senses, now_s)
             state = self._records.state(managed.key)
             forecasts = senses.foreseen.forecasts
-            found = review(state if managed.applies else _untargeted(state), seen, forecasts, managed.policy.workload)
-            look = Look(seen, found, forecasts, applies=managed.applies, quiet=managed.quiet)
+            if managed.resizes:
+                found = review(state, seen, forecasts, managed.policy.workload)
+            else:
+                found = _unapplied(review(_untargeted(state), seen, forecasts, managed.policy.workload), state)
+            look = Look(seen, found, forecasts, applies=managed.policy.in_place, quiet=managed.quiet)
             if managed.resizes:
                 look = self._act(managed, look, [pod for pod in seen.pods if only in {None, pod.uid}])
             self._records.keep(managed.key, look.review.state)
@@ -152,14 +156,16 @@ class Attendant:
         refused = resize(self._api, self._fence, pod, change)
         metrics.RESIZES.labels(_reason(look, order), "refused" if refused else "accepted").inc()
         if refused is not None:
-            self._events.warning(pod, "ResizeRefused", f"memory not resized: {refused.message}")
+            self._events.warning(regarding(pod), "ResizeRefused", f"memory not resized: {refused.message}")
             return after_refusal(attempt, refused.message, now_s), Blocked(Obstacle.REFUSED, refused.message)
         if order.gives_up:
-            self._events.warning(pod, "ResizeGivenUp", f"memory back to what is in force: {pod.resize.message}")
+            self._events.warning(
+                regarding(pod), "ResizeGivenUp", f"memory back to what is in force: {pod.resize.message}"
+            )
             return after_refusal(attempt, pod.resize.message, now_s), Blocked(Obstacle.DEFERRED, pod.resize.message)
         words = _sentence(managed, look, order)
         logger.info("%s/%s: %s", pod.namespace, pod.name, words)
-        self._events.normal(pod, "MemoryResized", words)
+        self._events.normal(regarding(pod), "MemoryResized", words)
         return Attempt(now_s), None
 
     def _lock(self, key: tuple[str, str]) -> RLock:
@@ -189,6 +195,16 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
 def _untargeted(state: WorkloadState) -> WorkloadState:
     """The memory without targets: where nothing is applied, each look starts from what the pods really have."""
     return replace(state, containers={name: replace(c, target=None) for name, c in state.containers.items()})
+
+
+def _unapplied(found: Review, before: WorkloadState) -> Review:
+    """A review whose verdicts are only shown: kills are learnt from, but no change has been made."""
+    shown = _untargeted(found.state)
+    containers = {
+        name: replace(c, last_change=before.container(name).last_change, limit_changed_at_s=0.0)
+        for name, c in shown.containers.items()
+    }
+    return Review(found.verdicts, replace(shown, containers=containers))
 
 
 def _reason(look: Look, order: _Order) -> str:

@@ -25,6 +25,22 @@ CLOSE_S = 3.0
 
 
 @dataclass(frozen=True, slots=True)
+class Regarding:
+    """The object that an Event is about."""
+
+    api_version: str
+    kind: str
+    namespace: str
+    name: str
+    uid: str
+
+
+def pod(view: PodView) -> Regarding:
+    """A pod, as an Event names it."""
+    return Regarding("v1", "Pod", view.namespace, view.name, view.uid)
+
+
+@dataclass(frozen=True, slots=True)
 class _Event:
     path: str
     body: dict[str, Any]
@@ -40,13 +56,13 @@ class Events:
         self._thread = threading.Thread(target=self._post_all, name="events", daemon=True)
         self._thread.start()
 
-    def normal(self, pod: PodView, reason: str, note: str) -> None:
+    def normal(self, about: Regarding, reason: str, note: str) -> None:
         """Something was done."""
-        self._say("Normal", pod, reason, note)
+        self._say("Normal", about, reason, note)
 
-    def warning(self, pod: PodView, reason: str, note: str) -> None:
+    def warning(self, about: Regarding, reason: str, note: str) -> None:
         """Something could not be done, or should be looked at."""
-        self._say("Warning", pod, reason, note)
+        self._say("Warning", about, reason, note)
 
     def close(self) -> None:
         """Post what is waiting, for a few seconds at most."""
@@ -54,18 +70,17 @@ class Events:
             self._queue.put(None, timeout=CLOSE_S)
             self._thread.join(CLOSE_S)
 
-    def _say(self, kind: str, pod: PodView, reason: str, note: str) -> None:
+    def _say(self, kind: str, about: Regarding, reason: str, note: str) -> None:
         now_s = time.monotonic()
         self._said_s = {key: at_s for key, at_s in self._said_s.items() if now_s - at_s < REPEAT_AFTER_S}
-        if self._said_s.get((pod.uid, reason, note)):
+        if self._said_s.get((about.uid, reason, note)):
             return
-        self._said_s[pod.uid, reason, note] = now_s
-        now = datetime.now(UTC)
+        self._said_s[about.uid, reason, note] = now_s
         body = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": f"{pod.name[:200]}.{time.time_ns():x}", "namespace": pod.namespace},
-            "eventTime": now.strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "metadata": {"name": f"{about.name[:200]}.{time.time_ns():x}", "namespace": about.namespace},
+            "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": "foresize.dev/operator",
             "reportingInstance": self._identity[:128],
             "action": "Resize",
@@ -73,17 +88,17 @@ class Events:
             "type": kind,
             "note": note if len(note) <= MAX_NOTE else f"{note[: MAX_NOTE - 3]}...",
             "regarding": {
-                "apiVersion": "v1",
-                "kind": "Pod",
-                "namespace": pod.namespace,
-                "name": pod.name,
-                "uid": pod.uid,
+                "apiVersion": about.api_version,
+                "kind": about.kind,
+                "namespace": about.namespace,
+                "name": about.name,
+                "uid": about.uid,
             },
         }
         try:
-            self._queue.put_nowait(_Event(f"/apis/events.k8s.io/v1/namespaces/{pod.namespace}/events", body))
+            self._queue.put_nowait(_Event(f"/apis/events.k8s.io/v1/namespaces/{about.namespace}/events", body))
         except queue.Full:
-            logger.warning("too many Events are waiting; one is dropped: %s %s", pod.name, note)
+            logger.warning("too many Events are waiting; one is dropped: %s %s", about.name, note)
 
     def _post_all(self) -> None:
         while (event := self._queue.get()) is not None:

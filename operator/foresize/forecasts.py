@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from foresize.quantities import quantity, timestamp
+from foresize.quantities import about, quantity, timestamp
 from foresize_forecast.decide import Verdict
 from foresize_forecast.outlook import NoOutlook, Outlook, Score, ShapeKind
 from foresize_forecast.plan import Forecasted
@@ -102,10 +102,18 @@ def _growth(outlook: Outlook, now: Size) -> Json:
     if rate <= 0:
         return {}
     growth: Json = {"growthPerDay": quantity(rate * DAY_S)}
-    if outlook.shape.kind is ShapeKind.LEAKING and now.limit_bytes is not None:
-        left_s = max(0.0, (now.limit_bytes - float(outlook.mean[0])) / rate)
+    left_s = time_to_limit_s(outlook, now)
+    if outlook.shape.kind is ShapeKind.LEAKING and left_s is not None:
         growth["timeToLimit"] = about(left_s)
     return growth
+
+
+def time_to_limit_s(outlook: Outlook, now: Size) -> float | None:
+    """When what grows meets its limit, at its present rate; None without growth or limit."""
+    rate = outlook.shape.growth_bytes_per_s
+    if rate <= 0 or now.limit_bytes is None:
+        return None
+    return max(0.0, (now.limit_bytes - float(outlook.mean[0])) / rate)
 
 
 def _summary(look: Look) -> Json:
@@ -151,21 +159,6 @@ def _wanted(verdict: Verdict, look: Look) -> Size:
     if look.applies and not look.quiet:
         return verdict.target
     return verdict.creation or verdict.target
-
-
-def about(seconds: float) -> str:
-    """A time ahead, rounded so that it changes seldom: `<10m`, `40m`, `3h`, `2d`.
-
-    Worked: 2450 s = 40.8 min -> `40m`; 3.9 h -> `3h`; past or now -> `now`.
-    """
-    if seconds <= 0:
-        return "now"
-    minutes, hours = int(seconds // 60), int(seconds // 3600)
-    if minutes < 10:  # noqa: PLR2004 - the smallest step shown
-        return "<10m"
-    if hours < 1:
-        return f"{minutes // 10 * 10}m"
-    return f"{hours}h" if hours < 48 else f"{hours // 24}d"  # noqa: PLR2004 - two days
 
 
 def _score(score: Score | None) -> Json | None:

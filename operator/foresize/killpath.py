@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
-from foresize import metrics
+from foresize import events, metrics
 from foresize.actpass import ActPass, Scene
 from foresize.admission import Admission
 from foresize.attend import Attendant
@@ -34,12 +34,12 @@ class KillPath:
         self,
         attendant: Attendant,
         admission: Admission,
-        events: Events,
+        said: Events,
         *,
         acts: ActPass,
         wake: Callable[[], None],
     ) -> None:
-        self._attendant, self._admission, self._events = attendant, admission, events
+        self._attendant, self._admission, self._events = attendant, admission, said
         self._acts, self._wake = acts, wake
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="kill")
 
@@ -88,7 +88,7 @@ class KillPath:
             words = (
                 "created with its template's memory, not with the forecast's: is the MutatingAdmissionPolicy in place?"
             )
-            self._events.warning(pod, "BornUnsized", words)
+            self._events.warning(events.pod(pod), "BornUnsized", words)
 
 
 def _manager(scene: Scene, pod: PodView) -> Managed | None:

@@ -53,11 +53,6 @@ class Managed:
         )
 
     @property
-    def applies(self) -> bool:
-        """Whether its policy wants running pods resized or new ones sized."""
-        return self.policy.in_place or self.policy.at_creation
-
-    @property
     def resizes(self) -> bool:
         """Whether running pods are resized now; in a rollout they are, but only upwards (`distrust`)."""
         return self.policy.in_place and self.quiet in {"", ROLLING_OUT}

@@ -56,3 +56,18 @@ def timestamp(instant_s: float) -> str:
 def instant_s(text: str | None) -> float | None:
     """The reverse of `timestamp`, with or without fractions; None stays None."""
     return datetime.fromisoformat(text).timestamp() if text else None
+
+
+def about(seconds: float) -> str:
+    """A time ahead, rounded so that it changes seldom: `<10m`, `40m`, `3h`, `2d`.
+
+    Worked: 2450 s = 40.8 min -> `40m`; 3.9 h -> `3h`; past or now -> `now`.
+    """
+    if seconds <= 0:
+        return "now"
+    minutes, hours = int(seconds // 60), int(seconds // 3600)
+    if minutes < 10:  # noqa: PLR2004 - the smallest step shown
+        return "<10m"
+    if hours < 1:
+        return f"{minutes // 10 * 10}m"
+    return f"{hours}h" if hours < 48 else f"{hours // 24}d"  # noqa: PLR2004 - two days

@@ -13,6 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from foresize.events import Regarding
 from foresize.kubeapi import Api, Conflict, NotFound
 from foresize.quantities import timestamp
 from foresize_forecast.state import WorkloadState, dump, load
@@ -53,6 +54,7 @@ class _Record:
     """As written, without the operator's memory."""
     written_at_s: float = 0.0
     owner_uid: str = ""
+    uid: str = ""
 
 
 class Records:
@@ -78,6 +80,11 @@ class Records:
         """What is remembered of a workload."""
         record = self._records.get(key)
         return record.state if record else WorkloadState()
+
+    def regarding(self, subject: Subject) -> Regarding:
+        """Its object, as an Event names it."""
+        name = object_name(subject.kind, subject.name)
+        return Regarding(API_VERSION, "MemoryForecast", subject.namespace, name, self._records[subject.key].uid)
 
     def keep(self, key: Key, state: WorkloadState) -> None:
         """Remember in this process; `report` or `remember` writes it."""
@@ -197,7 +204,13 @@ def _read(item: Mapping[str, Any]) -> _Record:
     except (ValueError, KeyError, TypeError) as error:
         logger.warning("%s/%s: %s", item["metadata"]["namespace"], item["metadata"]["name"], error)
         state = WorkloadState()
-    return _Record(item["metadata"]["resourceVersion"], state, status, owner_uid=owners[0]["uid"] if owners else "")
+    return _Record(
+        item["metadata"]["resourceVersion"],
+        state,
+        status,
+        owner_uid=owners[0]["uid"] if owners else "",
+        uid=item["metadata"]["uid"],
+    )
 
 
 def _collection(namespace: str) -> str:

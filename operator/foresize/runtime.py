@@ -11,6 +11,7 @@ from functools import partial
 from foresize import metrics
 from foresize.actpass import ActPass
 from foresize.admission import Admission
+from foresize.announce import Announcer
 from foresize.attend import Attendant
 from foresize.events import Events
 from foresize.fits import FitPool
@@ -62,6 +63,7 @@ class Runtime:
             admission=self._admission,
             records=self._records,
             forecasts=self._forecasts,
+            announcer=Announcer(self._events),
         )
         self._kills = KillPath(attendant, self._admission, self._events, acts=self._acts, wake=self.wake)
         self._woken, self._stopped = threading.Event(), threading.Event()

@@ -2,9 +2,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import builders
 from apiserver import Answer, Request, serving, status
-from builders import pod
-from foresize.events import Events
+from foresize.events import Events, Regarding
+from foresize.events import pod as regarding
+
+
+def pod(**changes: Any) -> Regarding:
+    """A pod, as an Event names it."""
+    return regarding(builders.pod(**changes))
 
 
 class Posted:

@@ -125,7 +125,7 @@ def test_recommend_only() -> None:
     """A policy that applies nothing writes nothing."""
     shown = managed(inventory(), apply={})
 
-    assert (False, False, False) == (shown.applies, shown.resizes, shown.creates)
+    assert (False, False) == (shown.resizes, shown.creates)
 
 
 def test_pods_by_controller() -> None:

@@ -37,6 +37,14 @@ def test_a_kill_in_a_pods_status_climbs_the_ladder_whenever_it_is_read() -> None
     assert mi(256) == second.verdicts["app"].target.limit_bytes
 
 
+def test_a_kill_that_is_forgotten_is_not_learnt_again() -> None:
+    """A pod's status tells of its last kill for ever; a window after it the limit follows the forecast again."""
+    old = seen(pods=(pod(container(last_kill=Kill(NOW_S - 15.0 * DAY_S, mi(128)))),))
+    found = review(WorkloadState(), old, FORECASTS, WorkloadPolicy())
+
+    assert (0, ()) == (found.state.container("app").kill_floor_bytes, found.state.container("app").kills)
+
+
 def test_a_container_that_no_pattern_names_is_left_alone() -> None:
     """A policy for `web-*` does not touch `app`."""
     found = review(WorkloadState(), seen(), FORECASTS, WorkloadPolicy(containers=(("web-*", ContainerPolicy()),)))
