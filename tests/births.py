@@ -1,4 +1,4 @@
-"""Pods as controllers would create them, and what the API server makes of them: nothing is kept, no controller runs."""
+"""Pods as controllers would create them, and what the API server makes of them; nothing is kept but what is applied."""
 
 import itertools
 import json
@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foresize_dev import images
+from foresize_dev import images, workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.waiting import wait_for
+from foresize_dev.workloads import Memhog
 
 Json = dict[str, Any]
 HASH = "5d9c7b6f4"
@@ -93,6 +94,22 @@ def pod(
         "metadata": {"generateName": "web-", "labels": labels, "annotations": {}, "ownerReferences": [controller]},
         "spec": {"containers": list(containers), "initContainers": native, **spec},
     }
+
+
+def controller(kind: str, name: str, memhog: Memhog) -> Json:
+    """A workload of apps/v1 with one pod, or one on each node."""
+    manifest = workloads.deployment(name, memhog)
+    manifest["kind"] = kind
+    if kind == "DaemonSet":
+        del manifest["spec"]["replicas"]
+    return manifest
+
+
+def job(name: str, memhog: Memhog) -> Json:
+    """A Job with one pod."""
+    template = workloads.deployment(name, memhog)["spec"]["template"]
+    template["spec"]["restartPolicy"] = "Never"
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"template": template}}
 
 
 def sizes_of(created: Json) -> dict[str, tuple[str | None, str | None]]:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from births import HASH, IGNORE, Births, Json, container, pod, qos_of, sizes_of
+from births import HASH, IGNORE, Births, Json, container, controller, job, pod, qos_of, sizes_of
 from foresize_dev import helm as chart_release
 from foresize_dev import workloads
 from foresize_dev.api import ApiError
@@ -228,8 +228,14 @@ def test_each_kind_of_workload_has_its_pods_sized(cluster: Cluster, births: Birt
     born = ("Deployment/web", "StatefulSet/store", "DaemonSet/agent", "Job/once", "CronJob/nightly", "ReplicaSet/alone")
     births.publish(dict.fromkeys(born, size))
     small = Memhog({"HOLD": "5Mi"}, "10Mi", "20Mi")
+    controllers = [
+        controller("Deployment", "web", small),
+        controller("StatefulSet", "store", small),
+        controller("DaemonSet", "agent", small),
+        controller("ReplicaSet", "alone", small),
+    ]
     jobs = [job("once", small), job("nightly-29384756", small)]
-    cluster.apply(*[controller(kind, name, small) for kind, name in CONTROLLERS], *jobs, namespace=births.namespace)
+    cluster.apply(*controllers, *jobs, namespace=births.namespace)
     for app in ("web", "store", "agent", "alone", "once", "nightly-29384756"):
 
         def sized(app: str = app) -> dict[str, tuple[str | None, str | None]] | None:
@@ -237,6 +243,35 @@ def test_each_kind_of_workload_has_its_pods_sized(cluster: Cluster, births: Birt
             return sizes_of(found[0]) if found else None
 
         assert (app, wait_for(f"a pod of {app}", sized, 20)) == (app, {"app": ("40Mi", "60Mi")})
+
+
+def test_an_injected_sidecar_is_sized(cluster: Cluster, births: Births) -> None:
+    """A container that another admission policy adds on the way is sized like one of the template."""
+    kind, name = "MutatingAdmissionPolicy", f"zz-inject-{births.namespace}"
+    api = {"apiVersion": "admissionregistration.k8s.io/v1", "metadata": {"name": name}}
+    proxy = "Object.spec.containers{name: 'proxy', image: 'proxy'}"
+    add = f"Object{{spec: Object.spec{{containers: [{proxy}]}}}}"
+    pods = {"apiGroups": [""], "apiVersions": ["v1"], "operations": ["CREATE"], "resources": ["pods"]}
+    injector = {
+        "failurePolicy": "Fail",
+        "reinvocationPolicy": "Never",
+        "matchConstraints": {"resourceRules": [pods]},
+        "mutations": [{"patchType": "ApplyConfiguration", "applyConfiguration": {"expression": add}}],
+    }
+    here = {"matchLabels": {"kubernetes.io/metadata.name": births.namespace}}
+    binding = {"policyName": name, "matchResources": {"namespaceSelector": here}}
+    births.publish({"Deployment/web": {"app": SIZE, "proxy": {"request": "30Mi", "limit": "40Mi"}}})
+    cluster.apply({**api, "kind": kind, "spec": injector}, {**api, "kind": f"{kind}Binding", "spec": binding})
+    try:
+        born = wait_for(
+            "the proxy to be injected",
+            lambda: (sizes := sizes_of(births.create(pod(container("app", "50Mi", "80Mi"))))).get("proxy") and sizes,
+            20,
+        )
+    finally:
+        cluster.kubectl("delete", f"{kind},{kind}Binding", name)
+
+    assert born == {"app": ("100Mi", "200Mi"), "proxy": ("30Mi", "40Mi")}
 
 
 def test_thousands_of_workloads_fit_in_one_namespace(births: Births) -> None:
@@ -266,22 +301,3 @@ def test_the_operators_own_namespace_is_left_alone(cluster: Cluster, births: Bir
             assert sizes_of(there.create(pod(container("app", "50Mi", "80Mi")))) == {"app": ("50Mi", "80Mi")}
         finally:
             cluster.kubectl("delete", "memorysizes", "foresize", "--namespace", untouched)
-
-
-CONTROLLERS = (("Deployment", "web"), ("StatefulSet", "store"), ("DaemonSet", "agent"), ("ReplicaSet", "alone"))
-
-
-def controller(kind: str, name: str, memhog: Memhog) -> Json:
-    """A workload of apps/v1 with one pod, or one on each node."""
-    manifest = workloads.deployment(name, memhog)
-    manifest["kind"] = kind
-    if kind == "DaemonSet":
-        del manifest["spec"]["replicas"]
-    return manifest
-
-
-def job(name: str, memhog: Memhog) -> Json:
-    """A Job with one pod."""
-    template = workloads.deployment(name, memhog)["spec"]["template"]
-    template["spec"]["restartPolicy"] = "Never"
-    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": name}, "spec": {"template": template}}
