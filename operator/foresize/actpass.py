@@ -32,7 +32,7 @@ from foresize.settings import Settings
 from foresize.targets import Inventory, take_inventory
 from foresize.workloads import BUILT_IN_VERSION
 from foresize_forecast.pods import PodView
-from foresize_forecast.prometheus import NewestSamples, Source, newest
+from foresize_forecast.prometheus import ContainerOfPod, NewestSamples, Source, newest
 from foresize_forecast.workload import creation_sizes, proven
 
 logger = logging.getLogger(__name__)
@@ -167,11 +167,11 @@ class ActPass:
 
     def _senses(self, managed: Managed, samples: NewestSamples, now_s: float) -> Senses:
         namespace = managed.key[0]
-        names = {pod.name for pod in self.pods(managed)}
         recent = {
-            (found.pod, found.container): values
-            for found, values in samples.containers.items()
-            if found.namespace == namespace and found.pod in names
+            (pod.name, view.name): samples.containers[of]
+            for pod in self.pods(managed)
+            for view in pod.containers
+            if (of := ContainerOfPod(namespace, pod.name, view.name)) in samples.containers
         }
         foreseen = self._forecasts.foreseen.get(managed.key, Foreseen())
         return Senses(recent, foreseen, self._distrust(namespace, samples, recent, foreseen, now_s))

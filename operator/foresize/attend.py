@@ -42,7 +42,7 @@ class Foreseen:
 
     Attributes:
         forecasts: by container name.
-        first_samples_s: by pod name, when its first sample was taken.
+        first_samples_s: by revision, when its first sample was taken, as far as pods' names tell.
         distrust: why it cannot be trusted to lower anything (partial data); empty if it can.
         made_at_s: when it was made.
     """
@@ -175,11 +175,6 @@ class Attendant:
 
 def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: float) -> Observation:
     """Everything seen of a workload, as the brain wants it."""
-    first_samples_s: dict[str, float] = {}
-    for pod_name, first_s in senses.foreseen.first_samples_s.items():
-        for revision in {pod.revision for pod in pods if pod.revision}:
-            if f"-{revision}-" in pod_name:
-                first_samples_s[revision] = min(first_s, first_samples_s.get(revision, first_s))
     return Observation(
         now_s=now_s,
         pods=pods,
@@ -188,7 +183,7 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
         qos=managed.qos(pods),
         bounds=managed.bounds,
         distrust=managed.distrust or senses.distrust or senses.foreseen.distrust,
-        first_samples_s=first_samples_s,
+        first_samples_s=senses.foreseen.first_samples_s,
     )
 
 

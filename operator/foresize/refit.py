@@ -13,6 +13,7 @@ from foresize.attend import Foreseen
 from foresize.fits import FitPool
 from foresize.guard import Assignment
 from foresize.policy import Policy
+from foresize.workloads import Workload
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Wish
 from foresize_forecast.outlook import NoOutlook
@@ -162,18 +163,22 @@ def _foreseen(
     partial = "; ".join(answer.warnings) or "the source says that data is missing"
     return Foreseen(
         forecasts={**dict.fromkeys(assignment.workload.template, unseen), **forecasts},
-        first_samples_s=_earliest(fact.first_samples_s for fact in facts),
+        first_samples_s=_first_of_revisions(assignment.workload, (fact.first_samples_s for fact in facts)),
         distrust=f"Prometheus answered with partial data: {partial}" if any(fact.partial for fact in facts) else "",
         made_at_s=now_s,
     )
 
 
-def _earliest(each: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    earliest: dict[str, float] = {}
-    for firsts_s in each:
-        for pod, first_s in firsts_s.items():
-            earliest[pod] = min(first_s, earliest.get(pod, first_s))
-    return earliest
+def _first_of_revisions(workload: Workload, each: Iterable[Mapping[str, float]]) -> dict[str, float]:
+    """When each revision's first sample was taken; only a Deployment's pods have it in their names: `web-HASH-xxxxx`."""
+    firsts_s: dict[str, float] = {}
+    if workload.kind != "Deployment":
+        return firsts_s
+    for pods in each:
+        for pod, first_s in pods.items():
+            revision = pod.rsplit("-", 2)[-2]
+            firsts_s[revision] = min(first_s, firsts_s.get(revision, first_s))
+    return firsts_s
 
 
 def _spread(key: Key, interval_s: float) -> float:
