@@ -170,7 +170,7 @@ def _foreseen(
 
 
 def _first_of_revisions(workload: Workload, each: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """When each revision's first sample was taken; only a Deployment's pods have it in their names: `web-HASH-xxxxx`."""
+    """When each revision's first sample was taken; only a Deployment's pods have it in their names (`web-HASH-xxxx`)."""
     firsts_s: dict[str, float] = {}
     if workload.kind != "Deployment":
         return firsts_s

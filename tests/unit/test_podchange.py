@@ -73,9 +73,7 @@ def test_a_limit_is_never_lowered_below_this_pods_use() -> None:
 def test_a_pod_is_not_lowered_to_a_target_on_untrusted_data() -> None:
     """While data is stale or a rollout goes on, a pod that has more keeps it, and one that has less is raised."""
     assert change(pod(container(present=size(200, 300))), needs(raise_only=True)) is None
-    assert PodChange({"app": size(100, 300)}) == change(
-        pod(container(present=size(64, 300))), needs(raise_only=True)
-    )
+    assert PodChange({"app": size(100, 300)}) == change(pod(container(present=size(64, 300))), needs(raise_only=True))
 
 
 def test_a_guaranteed_pod_stays_guaranteed() -> None:

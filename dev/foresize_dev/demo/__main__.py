@@ -1,9 +1,10 @@
 """Plays the demo where it can be played, and a replay of recorded history where it cannot."""
 
 import argparse
+import json
 import subprocess
 import sys
-from collections.abc import Sequence
+import tempfile
 from pathlib import Path
 
 from foresize_dev import cluster, helm, machine, packages, parts
@@ -26,9 +27,11 @@ def main() -> int:
     except KeyboardInterrupt:
         print("\ninterrupted; make demo-down removes what was started")
         return INTERRUPTED
-    except (cluster.MachineError, cluster.KubectlError, parts.BuildError, helm.HelmError, DeadlineError) as error:
+    except cluster.MachineError as error:
+        print(f"the demo does not start: {error}", file=sys.stderr)
+    except (cluster.KubectlError, parts.BuildError, helm.HelmError, DeadlineError) as error:
         print(f"the demo stops: {error}\nmake demo-down removes what was started", file=sys.stderr)
-        return 1
+    return 1
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -42,14 +45,17 @@ def _parser() -> argparse.ArgumentParser:
 def _play_here(result: Path | None) -> int:
     packages.install_missing()
     lacking = [*machine.missing_for_node(), *machine.missing_for_prometheus()]
-    if not lacking:
-        return story.play(result)
+    return _replay(lacking, result) if lacking else story.play(result)
+
+
+def _replay(lacking: list[str], result: Path | None) -> int:
+    """What needs Python only."""
     print("This machine cannot run a node; missing: " + "; ".join(lacking))
     print("Recorded memory is replayed instead, by the same decisions:\n", flush=True)
-    return _run([sys.executable, "-c", "from foresize.cli import main; main()", "replay"])
-
-
-def _run(command: Sequence[str]) -> int:
+    if result is not None:
+        result.write_text(json.dumps({"replayed": True, "missing": lacking}) + "\n")
+    picture = Path(tempfile.gettempdir()) / "foresize-replay.png"
+    command = [sys.executable, "-c", "from foresize.cli import main; main()", "replay", "--picture", str(picture)]
     return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
 
 

@@ -190,7 +190,7 @@ def _kubectl(*arguments: str, stdin: str | None = None) -> str:
         raise MachineError("kubectl is not installed: CLUSTER=current uses your own")
     done = _run(["kubectl", *arguments], stdin)
     if done.returncode != 0:
-        raise KubectlError(done.stderr.strip())
+        raise KubectlError(f"kubectl {arguments[0]}: {done.stderr.strip()}")
     return done.stdout
 
 
