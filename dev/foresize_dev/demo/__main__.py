@@ -7,9 +7,10 @@ import sys
 import tempfile
 from pathlib import Path
 
-from foresize_dev import cluster, helm, machine, packages, parts
+from foresize_dev import cluster, machine, packages
 from foresize_dev.demo import current, story
 from foresize_dev.places import REPOSITORY
+from foresize_dev.processes import ProcessDiedError
 from foresize_dev.waiting import DeadlineError
 
 INTERRUPTED = 130
@@ -29,7 +30,7 @@ def main() -> int:
         return INTERRUPTED
     except cluster.MachineError as error:
         print(f"the demo does not start: {error}", file=sys.stderr)
-    except (cluster.KubectlError, parts.BuildError, helm.HelmError, DeadlineError) as error:
+    except (RuntimeError, OSError, subprocess.SubprocessError, DeadlineError, ProcessDiedError) as error:
         print(f"the demo stops: {error}\nmake demo-down removes what was started", file=sys.stderr)
     return 1
 
