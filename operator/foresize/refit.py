@@ -170,7 +170,7 @@ def _foreseen(
 
 
 def _first_of_revisions(workload: Workload, each: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """When each revision's first sample was taken; only a Deployment's pods have it in their names (`web-HASH-xxxx`)."""
+    """When each revision's first sample was taken; only names of Deployments' pods (`web-HASH-xxxxx`) tell."""
     firsts_s: dict[str, float] = {}
     if workload.kind != "Deployment":
         return firsts_s
