@@ -124,7 +124,7 @@ def test_a_mistake_is_refused_with_its_field_and_range(
     "spec",
     [
         row(min=33554432, max="1e9"),
-        {"horizon": "1h30m", "history": {"window": "2w", "step": "15s"}},
+        {"horizon": "1h30m", "history": {"window": "1w", "step": "15s"}},
         {"pace": {"lead": "0s", "cooldown": "10s"}, "startup": {"ignore": "0s"}},
         {
             "containers": [
