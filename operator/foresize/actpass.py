@@ -201,8 +201,7 @@ class ActPass:
 
     def _look(self, managed: Managed, senses: Senses, now_s: float) -> Look:
         look = self._attendant.attend(managed, lambda: self.pods(managed), senses, now_s)
-        acted = any(attempt.at_s == now_s for attempt in look.review.state.attempts.values())
-        self._records.report(managed.subject, status_of(look), now_s, acted=acted)
+        self._records.report(managed.subject, status_of(look), now_s)
         self._announcer.tell(self._records.regarding(managed.subject), look)
         return look
 

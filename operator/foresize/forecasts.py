@@ -59,13 +59,13 @@ def present(name: str, seen: Observation) -> Size:
 
 def _row(name: str, verdict: Verdict, look: Look) -> Json:
     now, state = present(name, look.seen), look.review.state.container(name)
-    wanted, template = _wanted(verdict, look), look.seen.template.get(name, Size(None, None))
+    wish, template = wanted(verdict, look), look.seen.template.get(name, Size(None, None))
     row: Json = {
         "name": name,
         "request": _quantity(now.request_bytes),
         "limit": _quantity(now.limit_bytes),
-        "wantedRequest": _quantity(wanted.request_bytes),
-        "wantedLimit": _quantity(wanted.limit_bytes),
+        "wantedRequest": _quantity(wish.request_bytes),
+        "wantedLimit": _quantity(wish.limit_bytes),
         "templateRequest": _quantity(template.request_bytes),
         "templateLimit": _quantity(template.limit_bytes),
         "reason": str(verdict.reason),
@@ -122,11 +122,11 @@ def _summary(look: Look) -> Json:
         return {"state": "NoContainer"}
     name = max(look.review.verdicts, key=lambda each: (present(each, look.seen).request_bytes or 0, each))
     verdict, now = look.review.verdicts[name], present(name, look.seen)
-    wanted, forecast = _wanted(verdict, look), look.forecasts.get(name)
+    wish, forecast = wanted(verdict, look), look.forecasts.get(name)
     line: Json = {
         "container": name,
         "request": _quantity(now.request_bytes),
-        "wanted": _quantity(wanted.request_bytes),
+        "wanted": _quantity(wish.request_bytes),
         "limit": _quantity(now.limit_bytes),
         "state": _state(verdict, look),
     }
@@ -154,7 +154,7 @@ def _state(verdict: Verdict, look: Look) -> str:
     return "Sized"
 
 
-def _wanted(verdict: Verdict, look: Look) -> Size:
+def wanted(verdict: Verdict, look: Look) -> Size:
     """What its pods should have: the target where it is applied, else what one would write into a template."""
     if look.applies and not look.quiet:
         return verdict.target

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foresize.forecasts import Look, present
+from foresize.forecasts import Look, present, wanted
 from foresize.guard import Assignment, Overlap
 from foresize.policy import Policy, PolicyProblem
 from foresize.quantities import instant_s, quantity, timestamp
@@ -73,12 +73,12 @@ def is_due(status: Json, before: Json, now_s: float) -> bool:
 def _counts(looks: Sequence[Look], now_s: float) -> Json:
     rows = [(name, verdict, look) for look in looks for name, verdict in look.review.verdicts.items()]
     requested = sum((present(name, look.seen).request_bytes or 0) * len(look.seen.pods) for name, _, look in rows)
-    wanted = sum((verdict.target.request_bytes or 0) * len(look.seen.pods) for _, verdict, look in rows)
+    wish = sum((wanted(verdict, look).request_bytes or 0) * len(look.seen.pods) for _, verdict, look in rows)
     kills = [kill for name, _, look in rows for kill in look.review.state.container(name).kills]
     return {
         "containers": len(rows),
         "requested": quantity(requested),
-        "wanted": quantity(wanted),
+        "wanted": quantity(wish),
         "killsLastDay": sum(now_s - kill.at_s < DAY_S for kill in kills),
     }
 

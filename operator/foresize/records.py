@@ -23,6 +23,18 @@ logger = logging.getLogger(__name__)
 API_VERSION = "foresize.dev/v1alpha1"
 REPORT_EVERY_S = 300.0
 """A status that only got newer figures is written this often at most."""
+DEEDS = (
+    "state",
+    "request",
+    "limit",
+    "wantedRequest",
+    "wantedLimit",
+    "model",
+    "shape",
+    "kills",
+    "lastChange",
+    "blocked",
+)
 MAX_NAME = 63
 Json = dict[str, Any]
 Key = tuple[str, str]
@@ -118,12 +130,12 @@ class Records:
         self.ensure(subject)
         self._write(subject, state, self._records[subject.key].status, urgent=True)
 
-    def report(self, subject: Subject, status: Json, now_s: float, *, acted: bool) -> None:
-        """Write what people read, if it is new: at once after an action, else every few minutes at most."""
+    def report(self, subject: Subject, status: Json, now_s: float) -> None:
+        """Write what people read, if it is new: what was done at once, figures every few minutes at most."""
         self.ensure(subject)
         record = self._records[subject.key]
         shown = {name: value for name, value in record.status.items() if name != "observedAt"}
-        due = acted or not shown or now_s - record.written_at_s >= REPORT_EVERY_S
+        due = now_s - record.written_at_s >= REPORT_EVERY_S or _deeds(shown) != _deeds(status)
         if shown != status and due:
             self._write(subject, record.state, {**status, "observedAt": timestamp(now_s)})
             self._records[subject.key] = replace(self._records[subject.key], written_at_s=now_s)
@@ -193,6 +205,15 @@ def _object(subject: Subject, name: str) -> Json:
             "policy": subject.policy_name,
         },
     }
+
+
+def _deeds(status: Json) -> list[Json]:
+    """What a reader waits for: sizes, kills, obstacles. The rest are figures that drift."""
+    rows = [status.get("summary", {}), *status.get("containers", [])]
+    return [
+        {**{name: row[name] for name in DEEDS if name in row}, "blocked": row.get("blocked", {}).get("reason")}
+        for row in rows
+    ]
 
 
 def _read(item: Mapping[str, Any]) -> _Record:
