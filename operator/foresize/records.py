@@ -33,7 +33,6 @@ DEEDS = (
     "shape",
     "kills",
     "lastChange",
-    "blocked",
 )
 MAX_NAME = 63
 Json = dict[str, Any]
