@@ -15,6 +15,10 @@ from foresize_forecast.state import ContainerState
 
 AHEAD_S = 180
 """How far the line is drawn: several scrape intervals and a resize, with room for one that is missed."""
+REACH = 3
+"""The line is drawn this many times as far ahead as it was seen."""
+STEP_SHARE = 0.5
+"""A rise of which one sample makes more than this share is a step; an even rise over four samples has a third each."""
 MIN_SAMPLES = 4
 TREND_MARGIN = 0.2
 """Head room over the line's end: the line is a mean, and its scatter is of this order in the traces."""
@@ -47,23 +51,29 @@ class Recent:
         return now_s - float(self.times_s[-1])
 
 
-def crossing(recent: Recent, limit_bytes: int) -> int | None:
-    """The bytes reached `AHEAD_S` from the newest sample, where a rising line of anonymous memory passes the limit.
+def crossing(recent: Recent, limit_bytes: int, since_s: float = 0.0) -> int | None:
+    """The bytes reached some minutes from now, where a rising line of anonymous memory passes the limit.
 
-    None without a rise, with fewer than `MIN_SAMPLES` samples since the last restart, or where the line stays below.
-    A line that explains less than half of its samples' variance is noise, not a trend.
+    None without a trend: fewer than `MIN_SAMPLES` samples since the last restart, a line that explains less than half
+    of its samples' variance (noise), a rise that is mostly one step (a level that was reached, not one that goes on),
+    or a line that stays below the limit. The line is drawn `AHEAD_S` ahead, but no more than `REACH` times as far as it
+    was seen: four samples of a second each say nothing of the next three minutes.
+
+    Args:
+        recent: the newest samples.
+        limit_bytes: the limit in force.
+        since_s: samples up to here have been acted on already and are left out.
     """
-    times_s, rss = _since_restart(recent)
-    if times_s.size < MIN_SAMPLES:
+    times_s, rss = _fresh(recent, since_s)
+    if times_s.size < MIN_SAMPLES or rss[-1] <= rss[0] or np.diff(rss).max() > STEP_SHARE * (rss[-1] - rss[0]):
         return None
     elapsed = times_s - times_s[-1]
-    slope, level = np.polynomial.polynomial.polyfit(elapsed, rss, 1)[::-1]
-    if slope <= 0 or rss[-1] <= rss[0]:
-        return None
+    level, slope = np.polynomial.polynomial.polyfit(elapsed, rss, 1)
     residual = rss - (level + slope * elapsed)
-    if residual.var() > rss.var() / 2:
+    if slope <= 0 or residual.var() > rss.var() / 2:
         return None
-    reached = max(level, float(rss[-1])) + slope * AHEAD_S
+    ahead_s = min(AHEAD_S, REACH * float(times_s[-1] - times_s[0]))
+    reached = max(level, float(rss[-1])) + slope * ahead_s
     return int(reached) if reached > limit_bytes else None
 
 
@@ -78,9 +88,10 @@ def after_crossing(state: ContainerState, reached_bytes: int, limit_bytes: int, 
     return replace(state, trend_floor_bytes=wanted, trend_raises_s=(*raises, now_s))
 
 
-def _since_restart(recent: Recent) -> tuple[FloatArray, FloatArray]:
-    known = ~np.isnan(recent.rss)
+def _fresh(recent: Recent, since_s: float) -> tuple[FloatArray, FloatArray]:
+    """Times and anonymous memory after `since_s` and after the last restart (a fall to less than half)."""
+    known = ~np.isnan(recent.rss) & (recent.times_s > since_s)
     times_s, rss = recent.times_s[known], recent.rss[known]
-    falls = np.flatnonzero(rss[1:] < 0.5 * rss[:-1])
+    falls = np.flatnonzero(rss[1:] < rss[:-1] / 2)
     start = int(falls[-1]) + 1 if falls.size else 0
     return times_s[start:], rss[start:]

@@ -10,7 +10,7 @@ from foresize_forecast.state import ContainerState
 
 
 def test_a_rise_that_passes_the_limit_within_minutes_is_seen() -> None:
-    """10 MiB each 15 s from 60 to 100 MiB reaches 220 MiB in three minutes, above a limit of 200."""
+    """10 MiB each 15 s from 60 to 100 MiB reaches 220 MiB in three minutes (3 x the minute seen), above 200."""
     reached = crossing(recent([60, 70, 80, 90, 100]), mi(200))
 
     assert reached is not None
@@ -25,6 +25,28 @@ def test_a_rise_that_stays_below_the_limit_is_no_evidence() -> None:
 def test_three_samples_are_too_few() -> None:
     """A line through three points is a guess."""
     assert crossing(recent([60, 80, 100]), mi(101)) is None
+
+
+def test_a_step_is_no_trend() -> None:
+    """A container that takes its memory at once has reached a level; nothing says that it goes on."""
+    assert crossing(recent([10, 10, 10, 150, 150, 150]), mi(160)) is None
+    assert crossing(recent([10, 10, 10, 10, 150]), mi(160)) is None
+
+
+def test_a_short_look_reaches_a_short_way_ahead() -> None:
+    """Four samples of a second, 10 MiB each: 9 s ahead, 190 MiB, not the 1900 of three minutes."""
+    reached = crossing(recent([70, 80, 90, 100], step_s=1), mi(150))
+
+    assert reached is not None
+    assert abs(reached - mi(190)) < mi(1)
+
+
+def test_samples_that_were_acted_on_are_no_new_evidence() -> None:
+    """After a raise the next one needs four samples of its own: the last four reach 100 + 2/3 x 135 = 190 MiB."""
+    rise = recent([60, 70, 80, 90, 100])
+
+    assert crossing(rise, mi(180), since_s=NOW_S - 31) is None
+    assert crossing(rise, mi(180), since_s=NOW_S - 46) is not None
 
 
 def test_page_cache_is_no_evidence() -> None:
