@@ -113,6 +113,8 @@ class Chronicle:
         if event.get("reportingComponent", event.get("reportingController")) != CONTROLLER:
             return
         about = event.get("involvedObject", event.get("regarding", {}))
+        if about.get("kind") == "MemoryForecast" and event.get("type") == "Normal":
+            return  # its decisions; what was done about them is told of the pods
         self._say_once(f"{about.get('name')}: {event['reason']}: {event.get('message', event.get('note', ''))}")
 
     def _say_once(self, line: str) -> None:
