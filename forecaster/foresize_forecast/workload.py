@@ -76,9 +76,8 @@ def review(
             continue
         forecast = forecasts.get(name, NoOutlook("NotForecastYet", "its first forecast is on the way"))
         policies = (policy, asked.for_qos(seen.qos))
-        verdict, remembered = decide(
-            state.container(name), _evidence(name, seen, state), forecast, policies, seen.now_s
-        )
+        known = state.container(name)
+        verdict, remembered = decide(known, _evidence(name, seen, known), forecast, policies, seen.now_s)
         verdicts[name] = verdict
         state = state.with_container(name, remembered)
     return Review(verdicts, state)
