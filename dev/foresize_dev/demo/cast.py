@@ -15,7 +15,7 @@ NODE = "node-1"
 
 def deployments(times: Timeline) -> list[dict[str, Json]]:
     """Two twins, one that leaks, one that asks for ten times what it uses."""
-    twin = workloads.Memhog({"DAILY": times.daily, "HOLD": "60Mi"}, request="72Mi", limit="128Mi")
+    twin = workloads.Memhog({"DAILY": times.daily, "HOLD": "60Mi"}, request="96Mi", limit="128Mi")
     leak = workloads.Memhog({"HOLD": "180Mi", "LEAK": timeline.leak_rate()}, request="192Mi", limit="256Mi")
     batch = workloads.Memhog({"HOLD": "50Mi"}, request="512Mi", limit="1Gi")
     memhogs = {MANAGED: twin, UNMANAGED: twin, LEAKY: leak, BATCH: batch}

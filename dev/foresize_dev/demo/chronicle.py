@@ -90,8 +90,7 @@ class Chronicle:
         in_force = _size(status.get("resources"))
         if in_force is not None and (not life.in_force or in_force != life.in_force[-1].size):
             if life.in_force:
-                before = life.in_force[-1].size
-                self.say(f"{life.name}: {before} -> {in_force} in force, {_restarts(status['restartCount'])}")
+                self.say(f"{life.name}: {in_force} is in force, {_restarts(status['restartCount'])}")
             life.in_force.append(Change(at_s, in_force))
         life.restarts = max(life.restarts, status["restartCount"])
         for state in (status.get("state", {}), status.get("lastState", {})):

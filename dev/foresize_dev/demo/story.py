@@ -33,6 +33,7 @@ def play(result: Path | None) -> int:
     if result is not None:
         result.write_text(json.dumps(found.as_json(clock.seconds), indent=1) + "\n")
     print("\n" + "\n".join(table.lines(table.rows(seen))))
+    print("\n" + put_up.cluster.kubectl("get", "memoryforecasts", "--namespace", cast.NAMESPACE).rstrip())
     print(f"\n{clock.seconds:.0f} s. " + _conclusion(found))
     print(_next_commands(put_up.cluster))
     return 1 if found.broken else 0

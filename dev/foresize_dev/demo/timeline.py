@@ -22,7 +22,7 @@ FIRST_PEAK_AFTER_S = 110
 """From the Deployments' creation: room for back-filling, starting the operator, a first forecast, and a look at it."""
 SCALE_AFTER_S = 50
 """From the first peak's start to the second replica's birth, when the request is down again."""
-LOWERED_WITHIN_S = 70
+LOWERED_WITHIN_S = 60
 """From the last peak's start until its request is down."""
 
 BASE_BYTES, PEAK_BYTES = 60 * MIB, 220 * MIB
