@@ -1,0 +1,158 @@
+"""Who may do what: the brain reads metrics and traces, and two modules of the hands write to workloads."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+HANDS = ROOT / "operator" / "foresize"
+BRAIN = ROOT / "forecaster" / "foresize_forecast"
+
+WRITES = {"create", "replace", "patch", "delete"}
+"""Methods of the operator's one client that change something."""
+RAW = {"_call", "_request", "param_serialize", "call_api"}
+"""What they are made of, and what goes around them."""
+INPUT_OUTPUT = set(
+    "asyncio ctypes http io multiprocessing os pathlib requests shutil signal socket sqlite3 ssl subprocess tempfile"
+    " threading urllib urllib3".split()
+)
+
+
+def trees(root: Path) -> Iterator[tuple[str, ast.Module]]:
+    """Every module under a source root, by its path there."""
+    for path in sorted(root.rglob("*.py")):
+        yield path.relative_to(root).as_posix(), ast.parse(path.read_text())
+
+
+def methods_called(tree: ast.AST, holder: str) -> set[str]:
+    """Methods called on what is named `holder` or `_holder`, be it a variable or an attribute."""
+    found = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            value = node.func.value
+            name = value.attr if isinstance(value, ast.Attribute) else value.id if isinstance(value, ast.Name) else ""
+            if name.lstrip("_") == holder:
+                found.add(node.func.attr)
+    return found
+
+
+def texts(tree: ast.AST) -> Iterator[str]:
+    """Every string of a module that is no docstring, f-strings piece by piece."""
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docstrings = {
+        id(statement.value)
+        for node in ast.walk(tree)
+        if isinstance(node, documented)
+        for statement in node.body
+        if isinstance(statement, ast.Expr)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and id(node) not in docstrings:
+            yield node.value
+
+
+def imported(tree: ast.AST) -> Iterator[str]:
+    """Modules that a module imports, as written."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def test_six_modules_write_to_the_cluster_at_all() -> None:
+    """Reading the code of six modules tells everything that the operator can change in a cluster."""
+    writers = {name: wrote for name, tree in trees(HANDS) if (wrote := methods_called(tree, "api") & WRITES)}
+
+    assert {
+        "actpass.py": {"patch"},  # status of MemoryPolicies
+        "admission.py": {"create", "replace"},  # MemorySizes
+        "events.py": {"create"},  # Events
+        "lease.py": {"patch"},  # its own Lease
+        "records.py": {"create", "replace", "patch", "delete"},  # MemoryForecasts
+        "resize.py": {"patch"},  # pods/resize
+    } == writers
+
+
+def test_running_pods_are_written_to_by_one_module() -> None:
+    """A running pod changes through `resize` alone, which asks for the lease and the kill switch first."""
+    naming = [
+        name for name, tree in trees(HANDS) if any(text.endswith("/resize") and "/" in text for text in texts(tree))
+    ]
+
+    # kubeapi.py names it to count writes.
+    assert ["kubeapi.py", "resize.py"] == naming
+
+
+def test_sizes_at_creation_are_written_by_one_module() -> None:
+    """What new pods are born with changes through `admission` alone."""
+    assert ["admission.py"] == [
+        name for name, tree in trees(HANDS) if any("/memorysizes" in text for text in texts(tree))
+    ]
+
+
+def test_both_doors_ask_for_the_lease_and_the_kill_switch() -> None:
+    """Every write to a workload is behind the fence: what sends one asks it, or is called by what did."""
+    asking = {
+        (name, function.name)
+        for name, tree in trees(HANDS)
+        if name in {"resize.py", "admission.py"}
+        for function in ast.walk(tree)
+        if isinstance(function, ast.FunctionDef) and "refusal" in methods_called(function, "fence")
+    }
+
+    assert {("resize.py", "resize"), ("admission.py", "_write")} == asking
+    assert ["_write"] == [
+        caller.name
+        for _, tree in trees(HANDS)
+        for caller in ast.walk(tree)
+        if isinstance(caller, ast.FunctionDef) and "_put" in methods_called(caller, "self")
+    ]
+
+
+def test_nothing_goes_around_the_client() -> None:
+    """The kubernetes package connects, elects and reads quantities: no call of it writes to workloads."""
+    clients = [
+        name
+        for name, tree in trees(HANDS)
+        if any(each.startswith("kubernetes") and not each.startswith("kubernetes.utils") for each in imported(tree))
+    ]
+    raw = [
+        name for name, tree in trees(HANDS) if methods_called(tree, "client") & RAW or methods_called(tree, "api") & RAW
+    ]
+
+    assert ["kubeapi.py", "lease.py"] == clients
+    assert ["kubeapi.py"] == raw
+
+
+def test_the_brain_neither_reads_nor_writes_but_in_named_places() -> None:
+    """A forecast or a decision depends on its arguments alone: replayed, it is what the operator would have done."""
+    touching = {
+        name: sorted(found)
+        for name, tree in trees(BRAIN)
+        if (found := {module.partition(".")[0] for module in imported(tree)} & INPUT_OUTPUT)
+    }
+
+    assert {
+        "models/prophet.py": ["pathlib", "shutil"],  # removes what Stan leaves behind
+        "prometheus/source.py": ["urllib"],  # takes an address apart
+        "prometheus/wire.py": ["pathlib", "requests", "urllib3"],  # asks Prometheus, reads the token
+        "replay/picture.py": ["pathlib"],  # writes the picture
+        "replay/traces.py": ["io", "pathlib"],  # reads recorded history
+    } == touching
+    assert [] == [name for name, tree in trees(BRAIN) for call in ast.walk(tree) if _opens(call)]
+
+
+def test_the_brain_has_no_clock() -> None:
+    """Time is an argument: nothing is decided by the clock of the machine, which only times a query out."""
+    timed = [
+        name for name, tree in trees(BRAIN) if methods_called(tree, "time") or "now" in methods_called(tree, "datetime")
+    ]
+
+    assert ["prometheus/wire.py"] == timed
+
+
+def _opens(node: ast.AST) -> bool:
+    return isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in {"open", "print", "input"}
