@@ -14,9 +14,10 @@ WRITES = {"create", "replace", "patch", "delete"}
 """Methods of the operator's one client that change something."""
 RAW = {"_call", "_request", "param_serialize", "call_api"}
 """What they are made of, and what goes around them."""
-INPUT_OUTPUT = set(
-    "asyncio ctypes http io multiprocessing os pathlib requests shutil signal socket sqlite3 ssl subprocess tempfile"
-    " threading urllib urllib3".split()
+INPUT_OUTPUT = (
+    {"io", "os", "pathlib", "shutil", "sqlite3", "tempfile"}
+    | {"http", "requests", "socket", "ssl", "urllib", "urllib3"}
+    | {"asyncio", "ctypes", "multiprocessing", "signal", "subprocess", "threading"}
 )
 
 
