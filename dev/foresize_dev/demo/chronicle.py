@@ -141,7 +141,7 @@ def _size(resources: Mapping[str, Json] | None) -> Size | None:
 
 
 def _restarts(count: int) -> str:
-    return "no restart" if count == 0 else f"{count} restarts"
+    return {0: "no restart", 1: "1 restart"}.get(count, f"{count} restarts")
 
 
 def _outlook(workload: str, row: Mapping[str, Json]) -> str:

@@ -76,9 +76,18 @@ def take_down() -> int:
         return 0
     _helm("uninstall", RELEASE, "--namespace", cast.NAMESPACE, "--ignore-not-found", "--wait")
     _kubectl("delete", "namespace", cast.NAMESPACE, "--timeout=120s")
-    _kubectl("delete", "customresourcedefinitions", *CRDS, "--ignore-not-found", "--timeout=60s")
-    print(f"removed from {context}: namespace {cast.NAMESPACE}, the chart's rights and admission policy, the CRDs")
+    print(f"removed from {context}: namespace {cast.NAMESPACE}, the chart's rights and admission policy")
+    _remove_crds()
     return 0
+
+
+def _remove_crds() -> None:
+    """With a CRD go all its objects, so it stays where somebody has made policies of their own since."""
+    if _kubectl("get", CRDS[0], "--all-namespaces", "--ignore-not-found", "--output", "name"):
+        print("the CRDs of foresize.dev are left: there are MemoryPolicies in other namespaces")
+        return
+    _kubectl("delete", "customresourcedefinitions", *CRDS, "--ignore-not-found", "--timeout=60s")
+    print("removed the CRDs of foresize.dev")
 
 
 def _require(prometheus_url: str) -> None:
@@ -164,7 +173,12 @@ def _policies() -> list[Mapping[str, Json]]:
 def _report(seen: Chronicle, clock: Clock, result: Path | None) -> int:
     managed, other = verdict.twin(seen.of(cast.MANAGED)), verdict.twin(seen.of(cast.UNMANAGED))
     raises = [raised for life in seen.of(cast.MANAGED) for raised in verdict.limit_raises(life.sizes)]
-    facts = {"managed": vars(managed), "unmanaged": vars(other), "limit_raises": len(raises), "seconds": clock.seconds}
+    facts = {
+        "managed": vars(managed),
+        "unmanaged": vars(other),
+        "limit_raises": len(raises),
+        "seconds": round(clock.seconds, 1),
+    }
     if result is not None:
         result.write_text(json.dumps(facts, indent=1) + "\n")
     print("\n" + "\n".join(table.lines(table.rows(seen))))
