@@ -7,10 +7,13 @@ import re
 import subprocess
 import sys
 import sysconfig
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).parents[2]
 TESTS = ROOT / "tests"
@@ -90,6 +93,23 @@ def test_no_tracked_file_says_where_packages_come_from() -> None:
     locked = [path for path in tracked() if path.suffix == ".lock" and b"://" in path.read_bytes()]
 
     assert [] == [str(path.relative_to(ROOT)) for path in named + locked]
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-dev.lock"])
+def test_locks_hold_what_the_project_asks_for(lock: str) -> None:
+    """What is installed from a lock is within the project's own bounds: `make lock` was not forgotten."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    asked = project["project"]["dependencies"] + (project["dependency-groups"]["dev"] if "dev" in lock else [])
+    locked = dict(re.findall(r"^([\w.-]+)==([^\s;]+)", (ROOT / lock).read_text(), re.MULTILINE))
+
+    outside = [
+        line
+        for line in asked
+        if (name := canonicalize_name((wish := Requirement(line)).name)) not in locked
+        or not wish.specifier.contains(locked[name], prereleases=True)
+    ]
+
+    assert [] == outside
 
 
 def test_unit_tests_need_python_alone() -> None:
