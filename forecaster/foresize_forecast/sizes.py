@@ -86,5 +86,8 @@ class WorkloadPolicy:
 
 
 def in_mebibytes(value_bytes: float | None) -> str:
-    """For sentences: three digits, so `1.5Mi` and `210Mi`; `none` for None."""
-    return "none" if value_bytes is None else f"{float(f'{value_bytes / MIB:.3g}'):g}Mi"
+    """For sentences: whole from 100 on, three digits below, so `1024Mi`, `210Mi` and `1.5Mi`; `none` for None."""
+    if value_bytes is None:
+        return "none"
+    value = value_bytes / MIB
+    return f"{value:.0f}Mi" if value >= 100 else f"{value:.3g}Mi"  # noqa: PLR2004 - three digits

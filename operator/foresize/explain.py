@@ -8,6 +8,7 @@ from typing import Any
 from rich.markup import escape
 
 from foresize.kubeapi import ApiError, NotFound, connect
+from foresize.quantities import memory_bytes, people
 from foresize.records import API_VERSION, object_name
 
 Json = Mapping[str, Any]
@@ -89,5 +90,5 @@ def _tested(row: Json) -> str:
 
 
 def _growth(row: Json) -> str:
-    growth = f", growing {row['growthPerDay']} a day" if "growthPerDay" in row else ""
+    growth = f", growing {people(memory_bytes(row['growthPerDay']))} a day" if "growthPerDay" in row else ""
     return f"{growth}, at its limit in {row['timeToLimit']}" if "timeToLimit" in row else growth

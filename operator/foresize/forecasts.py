@@ -9,7 +9,7 @@ from typing import Any
 from foresize.quantities import about, quantity, timestamp
 from foresize_forecast.decide import Verdict
 from foresize_forecast.outlook import NoOutlook, Outlook, Score, ShapeKind
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.plan import Forecasted, ceil_mib
 from foresize_forecast.reasons import Blocked
 from foresize_forecast.sizes import Size
 from foresize_forecast.state import ContainerState
@@ -83,8 +83,8 @@ def _row(name: str, verdict: Verdict, look: Look) -> Json:
 def _forecast(forecast: Forecasted, now: Size) -> Json:
     outlook = forecast.outlook
     return {
-        "peak": quantity(outlook.peak_bytes),
-        "peakLow": quantity(outlook.peak_low_bytes),
+        "peak": quantity(ceil_mib(outlook.peak_bytes)),
+        "peakLow": quantity(ceil_mib(outlook.peak_low_bytes)),
         "peakAt": timestamp(outlook.peak_at_s),
         "model": outlook.model,
         "backtest": _score(outlook.score),
@@ -133,7 +133,7 @@ def _summary(look: Look) -> Json:
     if isinstance(forecast, Forecasted):
         outlook = forecast.outlook
         line |= {
-            "peak": quantity(outlook.peak_bytes),
+            "peak": quantity(ceil_mib(outlook.peak_bytes)),
             "peakIn": about(outlook.peak_at_s - look.seen.now_s),
             "model": outlook.model,
             "shape": str(outlook.shape.kind),

@@ -1,0 +1,65 @@
+"""What people read of a forecast: on the MemoryForecast and from `foresize explain`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from builders import NOW_S, container, forecasted, mi, pod, size
+from foresize.explain import sentences
+from foresize.forecasts import Look, status_of
+from foresize_forecast.outlook import Shape, ShapeKind
+from foresize_forecast.plan import Forecasted
+from foresize_forecast.sizes import QosClass, WorkloadPolicy, in_mebibytes
+from foresize_forecast.state import WorkloadState
+from foresize_forecast.workload import Observation, review
+
+
+def shown(forecast: Forecasted) -> dict[str, Any]:
+    """The status of a workload of one pod under a policy of defaults that only recommends."""
+    present = size(200, 400)
+    seen = Observation(
+        now_s=NOW_S,
+        pods=(pod(container(present=present)),),
+        recent={},
+        template={"app": present},
+        qos=QosClass.BURSTABLE,
+    )
+    forecasts = {"app": forecast}
+    return status_of(Look(seen, review(WorkloadState(), seen, forecasts, WorkloadPolicy()), forecasts, applies=False))
+
+
+@pytest.mark.parametrize(
+    ("value_bytes", "words"),
+    [
+        (mi(1024), "1024Mi"),
+        (mi(226.4), "226Mi"),
+        (mi(99.96), "100Mi"),  # 99.96 has more than three digits, and is 100 in three
+        (mi(1.5), "1.5Mi"),
+        (None, "none"),
+    ],
+)
+def test_sizes_in_sentences_are_short_and_never_wrong_by_much(value_bytes: int | None, words: str) -> None:
+    """A limit of 1 GiB reads as 1024Mi, a small one keeps its fraction."""
+    assert words == in_mebibytes(value_bytes)
+
+
+def test_peaks_are_whole_mebibytes() -> None:
+    """A peak of 236 839 045 bytes (225.9 MiB) is shown as 226Mi: its other digits mean nothing."""
+    status = shown(forecasted([200.0] * 12, peak_mib=236_839_045 / mi(1)))
+
+    assert ["226Mi", "226Mi"] == [status["summary"]["peak"], status["containers"][0]["peak"]]
+
+
+def test_explain_tells_a_leak_in_words() -> None:
+    """Its rate and when it meets the limit: 10 MiB a day from 180 (0.9 x 200) to 400 MiB takes 22 days."""
+    leaking = Shape(ShapeKind.LEAKING, growth_bytes_per_s=mi(10) / 86_400)
+    status = shown(forecasted([200.0] * 12, shape=leaking))
+    forecast = {
+        "metadata": {"namespace": "shop"},
+        "spec": {"workload": {"kind": "Deployment", "name": "web"}, "policy": "web"},
+        "status": status,
+    }
+
+    assert "  shape: Leaking, growing 10 MiB a day, at its limit in 22d, 14.0 days of history" in sentences(forecast)
