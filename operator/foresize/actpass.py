@@ -93,8 +93,11 @@ class ActPass:
         self._gone_since_s: dict[Key, float] = {}
         self.scene = Scene()
 
-    def run(self) -> None:
+    def run(self, stopped: str = "") -> None:
         """One pass.
+
+        Args:
+            stopped: by what the kill switch stops all writes to workloads; empty where it does not.
 
         Raises:
             ApiError: the policies or what surrounds them could not be read; nothing was done.
@@ -106,7 +109,7 @@ class ActPass:
             parsed = [(resource, parse(resource, allow_kube_system=allowed)) for resource in resources]
             policies = [policy for _, policy in parsed if isinstance(policy, Policy)]
             self._refresh(policies, now_s)
-            assignments, overlaps = assign(policies, self._inventory)
+            assignments, overlaps = assign(policies, self._inventory, stopped)
         requested = self._watch.requested_by_node()
         managed = {each.workload.key: manage(each, self._inventory, requested) for each in assignments}
         self._retain(managed.values())

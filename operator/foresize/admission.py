@@ -85,7 +85,7 @@ class Admission:
             if written is None or written.sizes.keys() <= workloads:
                 return None
             kept = {workload: entry for workload, entry in written.sizes.items() if workload in workloads}
-            return self._write(namespace, kept, written.owners)
+            return self._write(namespace, kept, written.owners, withdraws=True)
 
     def publish(self, namespace: str, entries: Mapping[str, Entry], owners: Sequence[Owner]) -> Refused | None:
         """Write what pods of these workloads are born with, where it differs from what is written.
@@ -102,8 +102,8 @@ class Admission:
                 return None
             return self._write(namespace, sizes, references)
 
-    def _write(self, namespace: str, sizes: Sizes, owners: list[Sizes]) -> Refused | None:
-        if why := self._fence.refusal():
+    def _write(self, namespace: str, sizes: Sizes, owners: list[Sizes], *, withdraws: bool = False) -> Refused | None:
+        if why := self._fence.refusal(withdraws=withdraws):
             return Refused(why, fenced=True)
         path = f"/apis/{API_VERSION}/namespaces/{namespace}/memorysizes"
         body = {

@@ -13,6 +13,10 @@ ROLLING_OUT = "RollingOut"
 """The one state in which pods are still raised: a rollout may be stuck because its pods are killed."""
 
 
+STOPPED = "Stopped"
+"""The kill switch is on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Quiet:
     """Why nothing is written to a workload."""
@@ -40,9 +44,14 @@ class Overlap:
 
 
 def assign(
-    policies: Sequence[Policy], inventory: Inventory
+    policies: Sequence[Policy], inventory: Inventory, stopped: str = ""
 ) -> tuple[list[Assignment], Mapping[str, Sequence[Overlap]]]:
     """Give each workload to one policy: the older one, then the first by name, so that a new policy takes nothing away.
+
+    Args:
+        policies: all that can be read.
+        inventory: what they may select.
+        stopped: by what the kill switch stops all writes to workloads; empty where it does not.
 
     Returns:
         The assignments, and by policy uid the workloads that it selects in vain.
@@ -56,7 +65,8 @@ def assign(
                 overlaps.setdefault(policy.uid, []).append(Overlap(workload, taken[workload.key]))
                 continue
             taken[workload.key] = policy
-            assignments.append(Assignment(workload, policy, quiet(policy, workload, inventory)))
+            why = Quiet(STOPPED, stopped) if stopped else quiet(policy, workload, inventory)
+            assignments.append(Assignment(workload, policy, why))
     return assignments, overlaps
 
 

@@ -96,11 +96,20 @@ class Fence:
         self._held = held
         self._stopped = ""
 
-    def refusal(self) -> str | None:
-        """Why nothing may be written now; None if it may."""
+    def refusal(self, *, withdraws: bool = False) -> str | None:
+        """Why nothing may be written now; None if it may.
+
+        Args:
+            withdraws: the write only takes back what is in force, which the kill switch wants.
+        """
         if not self._held():
             return "another operator holds the lease"
-        return self._stopped or None
+        return (not withdraws and self._stopped) or None
+
+    @property
+    def stopped(self) -> str:
+        """By what the kill switch stops all writes to workloads; empty where it does not."""
+        return self._stopped
 
     def read_kill_switch(self, api: Api, namespace: str) -> None:
         """Look at the ConfigMap that stops all writes; what cannot be read leaves things as they are."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foresize.forecasts import Look, present, wanted
-from foresize.guard import Assignment, Overlap
+from foresize.guard import STOPPED, Assignment, Overlap
 from foresize.policy import Policy, PolicyProblem
 from foresize.quantities import instant_s, quantity, timestamp
 from foresize.records import REPORT_EVERY_S
@@ -98,6 +98,8 @@ def _ready(found: Findings) -> Condition:
         words += ", new pods are created with the forecast's size"
     if found.policy.paused:
         return Condition("Ready", status=True, reason="Paused", message="paused: nothing is written to any workload")
+    if stopped := [each.quiet for each in found.assignments if each.quiet and each.quiet.state == STOPPED]:
+        return Condition("Ready", status=True, reason=STOPPED, message=stopped[0].message)
     return Condition("Ready", status=True, reason="Working", message=words)
 
 

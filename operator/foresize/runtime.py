@@ -117,7 +117,7 @@ class Runtime:
 
     def _act(self) -> None:
         self._fence.read_kill_switch(self._api, self._settings.operator_namespace)
-        self._acts.run()
+        self._acts.run(self._fence.stopped)
         self._good_pass_s = time.monotonic()
         metrics.PASS_AT.labels("act").set_to_current_time()
 
