@@ -61,4 +61,4 @@ def _why_not_lower(case: Case, outlook: Outlook) -> str:
 
 
 def _clock(instant_s: float) -> str:
-    return datetime.fromtimestamp(instant_s, UTC).strftime("%H:%M:%SZ")
+    return datetime.fromtimestamp(instant_s, UTC).strftime("%Y-%m-%d %H:%MZ")

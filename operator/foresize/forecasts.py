@@ -101,7 +101,7 @@ def _growth(outlook: Outlook, now: Size) -> Json:
     rate = outlook.shape.growth_bytes_per_s
     if rate <= 0:
         return {}
-    growth: Json = {"growthPerDay": quantity(rate * DAY_S)}
+    growth: Json = {"growthPerDay": quantity(ceil_mib(rate * DAY_S))}
     left_s = time_to_limit_s(outlook, now)
     if outlook.shape.kind is ShapeKind.LEAKING and left_s is not None:
         growth["timeToLimit"] = about(left_s)
