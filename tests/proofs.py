@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import time
 from typing import Any
 
+from foresize_dev import backfill
 from foresize_dev.api import ApiError
 from foresize_dev.audit import Write
 from foresize_dev.cluster import Cluster
 from foresize_dev.operator_process import Operator
 from foresize_dev.waiting import wait_for
+from scenes import MIB, STEP_S, forecast
 
 Json = dict[str, Any]
 REPORTS = {
@@ -23,6 +26,7 @@ REPORTS = {
 API = "/apis/foresize.dev/v1alpha1"
 PASSES_DEADLINE_S = 60
 NOT_FOUND = 404
+DAY_S = 86_400
 
 
 def see_passes(operator: Operator, count: int = 4) -> None:
@@ -73,3 +77,16 @@ def counter(operator: Operator, name: str, having: str = "") -> float:
 
 def _passes(operator: Operator) -> float:
     return counter(operator, "foresize_pass_seconds_count", 'step="write"')
+
+
+def past_of(name: str, pod: Json, mebibytes: float, container: str = "app") -> list[backfill.Series]:
+    """A day of constant use under the name of a pod that need not be there any more."""
+    start_s = time.time() - DAY_S
+    who = {"namespace": pod["metadata"]["namespace"], "pod": name, "node": pod["spec"]["nodeName"]}
+    return backfill.container_memory(who, container, start_s, STEP_S, [mebibytes * MIB] * (DAY_S // STEP_S))
+
+
+def blocked(cluster: Cluster, namespace: str, name: str = "deployment-web") -> str:
+    """What a MemoryForecast says stands in the way of its first container; empty if nothing does."""
+    rows = forecast(cluster, namespace, name).get("containers", [])
+    return str(rows[0].get("blocked", {}).get("reason", "")) if rows else ""

@@ -12,9 +12,11 @@ from foresize.policy import Policy, PolicyProblem
 from foresize.quantities import instant_s, quantity, timestamp
 from foresize.records import REPORT_EVERY_S
 from foresize_forecast.prometheus import Refusal
+from foresize_forecast.reasons import Obstacle
 
 Json = dict[str, Any]
 DAY_S = 86_400
+SOON_OVER = frozenset({Obstacle.RESIZE_IN_PROGRESS, Obstacle.NOT_READY_TO_RESIZE, Obstacle.BACK_OFF})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +102,16 @@ def _ready(found: Findings) -> Condition:
         return Condition("Ready", status=True, reason="Paused", message="paused: nothing is written to any workload")
     if stopped := [each.quiet for each in found.assignments if each.quiet and each.quiet.state == STOPPED]:
         return Condition("Ready", status=True, reason=STOPPED, message=stopped[0].message)
-    return Condition("Ready", status=True, reason="Working", message=words)
+    return Condition("Ready", status=True, reason="Working", message=words + _held_back(found.looks))
+
+
+def _held_back(looks: Sequence[Look]) -> str:
+    """How many pods cannot have their size, by what, with the first one's words; what passes by itself is no news."""
+    obstacles = [each for look in looks for _, each in sorted(look.blocked.items()) if each.obstacle not in SOON_OVER]
+    if not obstacles:
+        return ""
+    pods = "1 pod" if len(obstacles) == 1 else f"{len(obstacles)} pods"
+    return f"; held back: {pods} ({obstacles[0].obstacle}: {obstacles[0].message})"
 
 
 def _unmatched(found: Findings) -> str:
