@@ -13,6 +13,8 @@ ROLLING_OUT = "RollingOut"
 """The one state in which pods are still raised: a rollout may be stuck because its pods are killed."""
 
 
+CONFLICT = "Conflict"
+"""Somebody else sizes it."""
 STOPPED = "Stopped"
 """The kill switch is on."""
 
@@ -37,10 +39,11 @@ class Assignment:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """A workload that a policy selects but another one has."""
+    """A workload that two policies select: one has it, the other does not."""
 
     workload: Workload
     winner: Policy
+    loser: Policy
 
 
 def assign(
@@ -54,7 +57,7 @@ def assign(
         stopped: by what the kill switch stops all writes to workloads; empty where it does not.
 
     Returns:
-        The assignments, and by policy uid the workloads that it selects in vain.
+        The assignments, and by policy uid the workloads that another policy selects too, on both sides.
     """
     taken: dict[tuple[str, str], Policy] = {}
     assignments: list[Assignment] = []
@@ -62,7 +65,9 @@ def assign(
     for policy in sorted(policies, key=lambda each: (each.created_s, each.namespace, each.name)):
         for workload in selected(policy, inventory):
             if workload.key in taken:
-                overlaps.setdefault(policy.uid, []).append(Overlap(workload, taken[workload.key]))
+                overlap = Overlap(workload, taken[workload.key], policy)
+                for uid in (overlap.winner.uid, overlap.loser.uid):
+                    overlaps.setdefault(uid, []).append(overlap)
                 continue
             taken[workload.key] = policy
             why = Quiet(STOPPED, stopped) if stopped else quiet(policy, workload, inventory)
@@ -80,7 +85,7 @@ def quiet(policy: Policy, workload: Workload, inventory: Inventory) -> Quiet | N
         return Quiet("Ignored", f"namespace {workload.namespace} opted out by foresize.dev/ignore")
     for other in inventory.autoscalers:
         if (other.namespace, other.target) == workload.key:
-            return Quiet("Conflict", _way_out(other.kind, other.name))
+            return Quiet(CONFLICT, _way_out(other.kind, other.name))
     if workload.rollout:
         return Quiet(ROLLING_OUT, f"a rollout is in progress: {workload.rollout}")
     return None

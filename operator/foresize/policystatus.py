@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from foresize.forecasts import Look, present, wanted
-from foresize.guard import STOPPED, Assignment, Overlap
+from foresize.guard import CONFLICT, ROLLING_OUT, Assignment, Overlap, Quiet
 from foresize.policy import Policy, PolicyProblem
 from foresize.quantities import instant_s, quantity, timestamp
 from foresize.records import REPORT_EVERY_S
@@ -95,14 +95,21 @@ def _ready(found: Findings) -> Condition:
         return Condition("Ready", status=False, reason="NoTarget", message=words)
     if unmatched := _unmatched(found):
         return Condition("Ready", status=False, reason="NoSuchContainer", message=unmatched)
+    if quiet := _silence(found):
+        words = f"nothing is written to any workload: {quiet.message}"
+        return Condition("Ready", status=quiet.state != CONFLICT, reason=quiet.state, message=words)
     words = "running pods are resized" if found.policy.in_place else "recommendations only: see spec.apply"
     if found.policy.at_creation:
         words += ", new pods are created with the forecast's size"
-    if found.policy.paused:
-        return Condition("Ready", status=True, reason="Paused", message="paused: nothing is written to any workload")
-    if stopped := [each.quiet for each in found.assignments if each.quiet and each.quiet.state == STOPPED]:
-        return Condition("Ready", status=True, reason=STOPPED, message=stopped[0].message)
     return Condition("Ready", status=True, reason="Working", message=words + _held_back(found.looks))
+
+
+def _silence(found: Findings) -> Quiet | None:
+    """Why nothing is written to any of its workloads; None where something may be."""
+    if not found.assignments:
+        return Quiet(CONFLICT, "all of its workloads are under older policies")
+    quiet = [each.quiet for each in found.assignments if each.quiet is not None and each.quiet.state != ROLLING_OUT]
+    return quiet[0] if len(quiet) == len(found.assignments) else None
 
 
 def _held_back(looks: Sequence[Look]) -> str:
@@ -144,16 +151,19 @@ def _history(found: Findings) -> Condition:
 
 def _conflict(found: Findings) -> Condition:
     if found.overlaps:
-        words = "; ".join(
-            f"{each.workload.kind} {each.workload.name} is under the older MemoryPolicy {each.winner.name}: "
-            "narrow one of the two targets"
-            for each in found.overlaps
-        )
+        words = "; ".join(_shared(each, found.policy) for each in found.overlaps)
         return Condition("Conflict", status=True, reason="OtherPolicy", message=words)
-    quiet = [each.quiet for each in found.assignments if each.quiet is not None and each.quiet.state == "Conflict"]
+    quiet = [each.quiet for each in found.assignments if each.quiet is not None and each.quiet.state == CONFLICT]
     if quiet:
         return Condition("Conflict", status=True, reason="OtherAutoscaler", message=quiet[0].message)
     return Condition("Conflict", status=False, reason="None", message="nobody else sizes these workloads")
+
+
+def _shared(overlap: Overlap, policy: Policy) -> str:
+    what = f"{overlap.workload.kind} {overlap.workload.name}"
+    if policy.uid == overlap.winner.uid:
+        return f"{what} is also selected by MemoryPolicy {overlap.loser.name}, which does nothing there"
+    return f"{what} is under the older MemoryPolicy {overlap.winner.name}: narrow one of the two targets"
 
 
 def _fields(policy: Policy) -> Condition:
