@@ -19,7 +19,7 @@ from foresize.admission import Admission, Entry, Owner
 from foresize.announce import Announcer
 from foresize.attend import Attendant, Foreseen, Senses
 from foresize.exports import export
-from foresize.forecasts import Look, status_of
+from foresize.forecasts import Look
 from foresize.guard import Assignment, Overlap, assign
 from foresize.kubeapi import Api, ApiError, NotFound
 from foresize.managed import Managed, manage
@@ -204,7 +204,7 @@ class ActPass:
 
     def _look(self, managed: Managed, senses: Senses, now_s: float) -> Look:
         look = self._attendant.attend(managed, lambda: self.pods(managed), senses, now_s)
-        self._records.report(managed.subject, status_of(look), now_s)
+        self._attendant.report(managed, look)
         self._announcer.tell(self._records.regarding(managed.subject), look)
         return look
 

@@ -57,16 +57,24 @@ class Admission:
         self._written: dict[str, _Written] = {}
         self._lock = Lock()
 
-    def load(self, namespace: str | None = None) -> None:
-        """Learn what is written already; called once the lease is held."""
-        scope = f"/namespaces/{namespace}" if namespace else ""
-        for item in self._api.list(f"/apis/{API_VERSION}{scope}/memorysizes"):
-            if item["metadata"]["name"] == NAME:
-                self._written[item["metadata"]["namespace"]] = _Written(
+    def load(self, namespaces: Sequence[str] = ()) -> None:
+        """Learn what is written in some namespaces (empty: in all), also by somebody else or by an earlier operator.
+
+        Raises:
+            ApiError: it could not be read; nothing has changed.
+        """
+        with self._lock:
+            scopes = [f"/namespaces/{each}" for each in namespaces] or [""]
+            listed = [item for scope in scopes for item in self._api.list(f"/apis/{API_VERSION}{scope}/memorysizes")]
+            self._written = {
+                item["metadata"]["namespace"]: _Written(
                     item["metadata"]["resourceVersion"],
-                    item.get("spec", {}).get("sizes", {}),
+                    item.get("spec", {}).get("sizes") or {},
                     item["metadata"].get("ownerReferences", []),
                 )
+                for item in listed
+                if item["metadata"]["name"] == NAME
+            }
 
     def namespaces(self) -> set[str]:
         """Where entries are written."""

@@ -15,8 +15,8 @@ from threading import Lock, RLock
 from foresize import metrics
 from foresize.events import Events
 from foresize.events import pod as regarding
-from foresize.forecasts import Look
-from foresize.kubeapi import Api
+from foresize.forecasts import Look, status_of
+from foresize.kubeapi import Api, NotFound
 from foresize.lease import Fence
 from foresize.managed import Managed
 from foresize.quantities import people
@@ -34,6 +34,9 @@ from foresize_forecast.state import Attempt, WorkloadState
 from foresize_forecast.workload import Observation, Review, pod_change, review
 
 logger = logging.getLogger(__name__)
+
+REMEMBERED = 200
+"""Characters of a refusal that are kept for each pod: a DaemonSet has thousands, and etcd takes 1.5 MiB an object."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,17 +113,33 @@ class Attendant:
         """
         with self._lock(managed.key):
             seen = observe(managed, pods(), senses, now_s)
-            state = self._records.state(managed.key)
-            forecasts = senses.foreseen.forecasts
-            if managed.resizes:
-                found = review(state, seen, forecasts, managed.policy.workload)
-            else:
-                found = _unapplied(review(_untargeted(state), seen, forecasts, managed.policy.workload), state)
-            look = Look(seen, found, forecasts, applies=managed.policy.in_place, quiet=managed.quiet)
-            if managed.resizes:
-                look = self._act(managed, look, [pod for pod in seen.pods if only in {None, pod.uid}])
+            try:
+                look = self._attend(managed, seen, senses, only)
+            except NotFound:
+                # Its MemoryForecast was deleted to have what it held forgotten: looked at again without.
+                look = self._attend(managed, seen, senses, only)
             self._records.keep(managed.key, look.review.state)
             return look
+
+    def report(self, managed: Managed, look: Look) -> None:
+        """Write what people read of a look, never over what a kill has taught since.
+
+        Raises:
+            ApiError: the API server refuses it.
+        """
+        with self._lock(managed.key):
+            self._records.report(managed.subject, status_of(look), look.seen.now_s)
+
+    def _attend(self, managed: Managed, seen: Observation, senses: Senses, only: str | None) -> Look:
+        state, forecasts = self._records.state(managed.key), senses.foreseen.forecasts
+        if managed.resizes:
+            found = review(state, seen, forecasts, managed.policy.workload)
+        else:
+            found = _unapplied(review(_untargeted(state), seen, forecasts, managed.policy.workload), state)
+        look = Look(seen, found, forecasts, applies=managed.policy.in_place, quiet=managed.quiet)
+        if not managed.resizes:
+            return look
+        return self._act(managed, look, [pod for pod in seen.pods if only in {None, pod.uid}])
 
     def _act(self, managed: Managed, look: Look, pods: list[PodView]) -> Look:
         orders: list[_Order] = []
@@ -157,12 +176,15 @@ class Attendant:
         metrics.RESIZES.labels(_reason(look, order), "refused" if refused else "accepted").inc()
         if refused is not None:
             self._events.warning(regarding(pod), "ResizeRefused", f"memory not resized: {refused.message}")
-            return after_refusal(attempt, refused.message, now_s), Blocked(Obstacle.REFUSED, refused.message)
+            return after_refusal(attempt, refused.message[:REMEMBERED], now_s), Blocked(
+                Obstacle.REFUSED, refused.message
+            )
         if order.gives_up:
             self._events.warning(
                 regarding(pod), "ResizeGivenUp", f"memory back to what is in force: {pod.resize.message}"
             )
-            return after_refusal(attempt, pod.resize.message, now_s), Blocked(Obstacle.DEFERRED, pod.resize.message)
+            why = pod.resize.message
+            return after_refusal(attempt, why[:REMEMBERED], now_s), Blocked(Obstacle.DEFERRED, why)
         words = _sentence(managed, look, order)
         logger.info("%s/%s: %s", pod.namespace, pod.name, words)
         self._events.normal(regarding(pod), "MemoryResized", words)

@@ -9,13 +9,13 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from foresize.events import Regarding
-from foresize.kubeapi import Api, Conflict, NotFound
-from foresize.quantities import timestamp
+from foresize.kubeapi import Api, ApiError, Conflict, NotFound
+from foresize.quantities import instant_s, timestamp
 from foresize_forecast.state import WorkloadState, dump, load
 
 logger = logging.getLogger(__name__)
@@ -59,29 +59,45 @@ class Subject:
 
 @dataclass(frozen=True, slots=True)
 class _Record:
-    resource_version: str
-    state: WorkloadState
+    resource_version: str = ""
+    state: WorkloadState = field(default_factory=WorkloadState)
     status: Json = field(default_factory=dict)
     """As written, without the operator's memory."""
     written_at_s: float = 0.0
     owner_uid: str = ""
     uid: str = ""
+    """Empty where there is no object yet."""
 
 
 class Records:
-    """All MemoryForecasts, read once and kept: the lease makes this process their only writer."""
+    """All MemoryForecasts, read once and kept: the lease makes this process their only writer.
 
-    def __init__(self, api: Api) -> None:
+    Of one workload, one thread at a time calls what changes its record (`Attendant` sees to it); those of different
+    workloads come from several threads at once.
+    """
+
+    def __init__(self, api: Api, held: Callable[[], bool]) -> None:
+        """Nothing is read before `load`; `held` tells whether this process has the lease."""
         self._api = api
+        self._held = held
         self._records: dict[Key, _Record] = {}
 
-    def load(self, namespace: str | None = None) -> None:
-        """Read what the last operator remembered; called once the lease is held."""
-        scope = f"/namespaces/{namespace}" if namespace else ""
-        for item in self._api.list(f"/apis/{API_VERSION}{scope}/memoryforecasts"):
-            workload = item.get("spec", {}).get("workload", {})
-            key = (item["metadata"]["namespace"], f"{workload.get('kind')}/{workload.get('name')}")
-            self._records[key] = _read(item)
+    def load(self, namespaces: Sequence[str] = ()) -> None:
+        """Read what the last operator remembered, of some namespaces (empty: all); called once the lease is held.
+
+        What this process remembered before is dropped: another one may have learnt more since.
+
+        Raises:
+            ApiError: it could not be read; nothing has changed.
+        """
+        found: dict[Key, _Record] = {}
+        for scope in [f"/namespaces/{each}" for each in namespaces] or [""]:
+            for item in self._api.list(f"/apis/{API_VERSION}{scope}/memoryforecasts"):
+                workload = item.get("spec", {}).get("workload", {})
+                kind, name = workload.get("kind", ""), workload.get("name", "")
+                if item["metadata"]["name"] == object_name(kind, name):  # else it was not made by us
+                    found[item["metadata"]["namespace"], f"{kind}/{name}"] = _read(item)
+        self._records = found
 
     def workloads(self) -> set[Key]:
         """Workloads that have a MemoryForecast."""
@@ -94,36 +110,39 @@ class Records:
 
     def regarding(self, subject: Subject) -> Regarding:
         """Its object, as an Event names it."""
+        record = self._records.get(subject.key)
         name = object_name(subject.kind, subject.name)
-        return Regarding(API_VERSION, "MemoryForecast", subject.namespace, name, self._records[subject.key].uid)
+        return Regarding(API_VERSION, "MemoryForecast", subject.namespace, name, record.uid if record else "")
 
     def keep(self, key: Key, state: WorkloadState) -> None:
         """Remember in this process; `report` or `remember` writes it."""
-        if key in self._records:
-            self._records[key] = replace(self._records[key], state=state)
+        self._records[key] = replace(self._records.get(key, _Record()), state=state)
 
     def ensure(self, subject: Subject) -> None:
         """Create the object where there is none, owned by the policy.
 
         Raises:
-            ApiError: the API server refuses it.
+            ApiError: the API server refuses it, or another operator is the writer now.
         """
+        if not self._held():
+            raise ApiError(0, "another operator holds the lease")
         record = self._records.get(subject.key)
         if record is not None and record.owner_uid == subject.policy_uid:
             return
         path, name = _collection(subject.namespace), object_name(subject.kind, subject.name)
         try:
-            item = self._api.create(path, _object(subject, name)) if record is None else self._adopt(subject, name)
+            known = record is not None and record.uid
+            item = self._adopt(subject, name) if known else self._api.create(path, _object(subject, name))
         except Conflict:
-            item = self._adopt(subject, name)
-        kept = record.state if record else None
+            item, record = self._adopt(subject, name), None  # what it holds was learnt before us
         made = _read(item)
-        self._records[subject.key] = made if kept is None else replace(made, state=kept)
+        self._records[subject.key] = made if record is None else replace(made, state=record.state)
 
     def remember(self, subject: Subject, state: WorkloadState) -> None:
         """Write the memory now: what follows may be the last that this process does.
 
         Raises:
+            NotFound: somebody has deleted the object; what it held is forgotten.
             ApiError: it could not be written, so nothing may be done that it would have to remember.
         """
         self.ensure(subject)
@@ -136,11 +155,16 @@ class Records:
         shown = {name: value for name, value in record.status.items() if name != "observedAt"}
         due = now_s - record.written_at_s >= REPORT_EVERY_S or _deeds(shown) != _deeds(status)
         if shown != status and due:
-            self._write(subject, record.state, {**status, "observedAt": timestamp(now_s)})
-            self._records[subject.key] = replace(self._records[subject.key], written_at_s=now_s)
+            with contextlib.suppress(NotFound):  # it was deleted, and is made anew at the next look
+                self._write(subject, record.state, {**status, "observedAt": timestamp(now_s)})
+                self._records[subject.key] = replace(self._records[subject.key], written_at_s=now_s)
 
     def forget(self, key: Key) -> None:
-        """Delete the object of a workload that is gone for good."""
+        """Delete the object of a workload that is gone for good.
+
+        Raises:
+            ApiError: the API server refuses it.
+        """
         namespace, workload = key
         kind, _, name = workload.partition("/")
         with contextlib.suppress(NotFound):
@@ -154,16 +178,22 @@ class Records:
         body = _object(subject, name) | {"status": {**status, "state": dump(state)}}
         body["metadata"]["resourceVersion"] = record.resource_version
         try:
-            item = self._api.replace(f"{path}/status", body, urgent=urgent)
-        except Conflict:
-            # Somebody labelled it: the status is ours all the same, as long as the lease is.
-            body["metadata"]["resourceVersion"] = self._api.get(path)["metadata"]["resourceVersion"]
-            item = self._api.replace(f"{path}/status", body, urgent=urgent)
+            item = self._put(path, body, urgent=urgent)
         except NotFound:
             self._records.pop(subject.key, None)
             raise
-        version = item["metadata"]["resourceVersion"]
-        self._records[subject.key] = replace(record, resource_version=version, state=state, status=status)
+        made = item["metadata"]
+        self._records[subject.key] = replace(
+            record, resource_version=made["resourceVersion"], uid=made["uid"], state=state, status=status
+        )
+
+    def _put(self, path: str, body: Json, *, urgent: bool) -> Json:
+        """Where somebody else wrote in between (a label, say), once more on top: the status is ours all the same."""
+        try:
+            return self._api.replace(f"{path}/status", body, urgent=urgent)
+        except Conflict:
+            body["metadata"]["resourceVersion"] = self._api.get(path)["metadata"]["resourceVersion"]
+            return self._api.replace(f"{path}/status", body, urgent=urgent)
 
     def _adopt(self, subject: Subject, name: str) -> Json:
         """Make the policy that selects the workload now the owner, so that the memory outlives a renamed policy."""
@@ -220,14 +250,15 @@ def _read(item: Mapping[str, Any]) -> _Record:
     stored = status.pop("state", None)
     owners = item["metadata"].get("ownerReferences", [])
     try:
-        state = load(stored)
-    except (ValueError, KeyError, TypeError) as error:
+        state, written_at_s = load(stored), instant_s(status.get("observedAt")) or 0.0
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         logger.warning("%s/%s: %s", item["metadata"]["namespace"], item["metadata"]["name"], error)
-        state = WorkloadState()
+        state, written_at_s = WorkloadState(), 0.0
     return _Record(
         item["metadata"]["resourceVersion"],
         state,
         status,
+        written_at_s,
         owner_uid=owners[0]["uid"] if owners else "",
         uid=item["metadata"]["uid"],
     )

@@ -43,7 +43,7 @@ class Runtime:
         self._source = settings.source()
         self._lease = Lease(api, settings.operator_namespace, settings.lease_duration_s, self.wake)
         self._fence = Fence(self._lease.held)
-        self._records, self._admission = Records(api), Admission(api, self._fence)
+        self._records, self._admission = Records(api, self._lease.held), Admission(api, self._fence)
         self._events = Events(api, self._lease.identity)
         self._forecasts, self._pool = Forecasts(), FitPool(settings.fit_workers)
         attendant = Attendant(api, self._fence, self._records, self._events)
@@ -132,9 +132,8 @@ class Runtime:
         return self._loaded and self._watch.synced()
 
     def _load(self) -> None:
-        for namespace in self._settings.namespaces or (None,):
-            self._records.load(namespace)
-            self._admission.load(namespace)
+        self._records.load(self._settings.namespaces)
+        self._admission.load(self._settings.namespaces)
         deadline_s = time.monotonic() + SYNC_DEADLINE_S
         while not self._watch.synced() and time.monotonic() < deadline_s and not self._stopped.is_set():
             time.sleep(0.05)
