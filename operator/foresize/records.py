@@ -178,7 +178,7 @@ class Records:
         body = _object(subject, name) | {"status": {**status, "state": dump(state)}}
         body["metadata"]["resourceVersion"] = record.resource_version
         try:
-            item = self._put(path, body, urgent=urgent)
+            item = self._replaced(path, body, urgent=urgent)
         except NotFound:
             self._records.pop(subject.key, None)
             raise
@@ -187,7 +187,7 @@ class Records:
             record, resource_version=made["resourceVersion"], uid=made["uid"], state=state, status=status
         )
 
-    def _put(self, path: str, body: Json, *, urgent: bool) -> Json:
+    def _replaced(self, path: str, body: Json, *, urgent: bool) -> Json:
         """Where somebody else wrote in between (a label, say), once more on top: the status is ours all the same."""
         try:
             return self._api.replace(f"{path}/status", body, urgent=urgent)

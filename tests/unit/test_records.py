@@ -142,7 +142,7 @@ def test_nothing_is_done_on_a_memory_that_was_deleted() -> None:
 
 
 def test_a_policy_that_is_replaced_leaves_the_memory() -> None:
-    """A policy under another name takes over its workloads' objects, also those that Kubernetes deleted with the old."""
+    """A policy under another name takes over its workloads' objects, also those deleted with the old."""
     renamed = replace(WEB, policy_name="shop", policy_uid="uid-of-another")
     for collected in (False, True):
         objects = Objects()
