@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import logging
 import time
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from foresize import metrics, policystatus
-from foresize.admission import Admission, Entry, Owner
+from foresize.admission import Admission
 from foresize.announce import Announcer
 from foresize.attend import Attendant, Foreseen, Senses
+from foresize.creation import births, creating
 from foresize.exports import export
 from foresize.forecasts import Look
 from foresize.guard import Assignment, Overlap, assign
@@ -28,12 +28,12 @@ from foresize.policy import Policy, PolicyProblem, parse
 from foresize.policystatus import Findings
 from foresize.records import Records
 from foresize.refit import Forecasts
+from foresize.resize import Refused
 from foresize.settings import Settings
 from foresize.targets import Inventory, take_inventory
 from foresize.workloads import BUILT_IN_VERSION
 from foresize_forecast.pods import PodView
-from foresize_forecast.prometheus import ContainerOfPod, NewestSamples, Source, newest
-from foresize_forecast.workload import creation_sizes, proven
+from foresize_forecast.prometheus import ContainerOfPod, NewestSamples, Refusal, Source, newest
 
 logger = logging.getLogger(__name__)
 
@@ -64,6 +64,8 @@ class _Found:
     overlaps: Mapping[str, Sequence[Overlap]]
     looks: Mapping[Key, Look]
     errors: Mapping[str, str]
+    refusals: Mapping[str, Refusal]
+    """By namespace, why there are no newest samples."""
 
 
 class ActPass:
@@ -112,7 +114,7 @@ class ActPass:
             assignments, overlaps = assign(policies, self._inventory, stopped)
         requested = self._watch.requested_by_node()
         managed = {each.workload.key: manage(each, self._inventory, requested) for each in assignments}
-        self._retain(managed.values())
+        self._retain(managed)
         with _timed("samples"):
             samples = self._newest({key[0] for key in managed}, now_s)
             senses = {key: self._senses(one, samples, now_s) for key, one in managed.items()}
@@ -130,7 +132,7 @@ class ActPass:
         with _timed("write"):
             self._publish(managed, looks)
             self._retire(managed, now_s)
-            found = _Found(overlaps, looks, errors)
+            found = _Found(overlaps, looks, errors, samples.refusals)
             for resource, policy in parsed:
                 self._write_status(resource, self._status(policy, resource, found, now_s), now_s)
         _export(looks, samples)
@@ -208,28 +210,16 @@ class ActPass:
         self._announcer.tell(self._records.regarding(managed.subject), look)
         return look
 
-    def _retain(self, managed: Iterable[Managed]) -> None:
+    def _retain(self, managed: Mapping[Key, Managed]) -> None:
         """What must not act any more is taken out before anything else is done."""
-        creating: dict[str, set[str]] = defaultdict(set)
-        for one in managed:
-            if one.creates:
-                creating[one.key[0]].add(one.key[1])
+        wanted = creating(managed)
         for namespace in self._admission.namespaces():
-            self._admission.retain(namespace, creating[namespace])
+            _warn_of(namespace, self._admission.retain(namespace, wanted.get(namespace, set())))
 
     def _publish(self, managed: Mapping[Key, Managed], looks: Mapping[Key, Look]) -> None:
-        entries: dict[str, dict[str, Entry]] = defaultdict(dict)
-        owners: dict[str, dict[str, Owner]] = defaultdict(dict)
-        for key, one in managed.items():
-            if not one.creates:
-                continue
-            owners[key[0]][one.policy.uid] = Owner(one.policy.name, one.policy.uid)
-            if key in looks and (entry := _entry(one, looks[key])).sizes:
-                entries[key[0]][key[1]] = entry
-        for namespace, creating in owners.items():
-            refused = self._admission.publish(namespace, entries[namespace], list(creating.values()))
-            if refused is not None and not refused.fenced:
-                logger.warning("MemorySizes of %s: %s", namespace, refused.message)
+        for namespace, born in births(managed, looks, self._admission.entry).items():
+            owners = list(born.owners.values())
+            _warn_of(namespace, self._admission.publish(namespace, born.entries, owners))
 
     def _retire(self, managed: Mapping[Key, Managed], now_s: float) -> None:
         """Forget workloads that have been gone for a week; their policy's deletion has Kubernetes do it at once."""
@@ -251,10 +241,15 @@ class ActPass:
             found.overlaps.get(policy.uid, ()),
             [found.looks[key] for key in keys if key in found.looks],
             self._inventory.missing.get((policy.namespace, ref), "") if ref else "",
-            [self._forecasts.refusals[key] for key in keys if key in self._forecasts.refusals],
+            self._refusals(keys, found),
             found.errors.get(policy.uid, ""),
         )
         return policystatus.of_findings(findings, before, now_s)
+
+    def _refusals(self, keys: Sequence[Key], found: _Found) -> list[Refusal]:
+        """Why there is no history, or else no newest samples: the second is known at each tick."""
+        history = [self._forecasts.refusals[key] for key in keys if key in self._forecasts.refusals]
+        return history or [found.refusals[namespace] for namespace, _ in keys[:1] if namespace in found.refusals]
 
     def _write_status(self, resource: Json, status: Json, now_s: float) -> None:
         metadata = resource["metadata"]
@@ -269,12 +264,9 @@ class ActPass:
             logger.warning("status of %s/%s: %s", metadata["namespace"], metadata["name"], error)
 
 
-def _entry(managed: Managed, look: Look) -> Entry:
-    state, now_s = look.review.state, look.seen.now_s
-    sizes = creation_sizes(look.review, look.seen, managed.workload.replicas, managed.quota)
-    if look.seen.pods and not state.revisions:
-        return Entry(sizes, None)
-    return Entry(sizes, [each for each in state.revisions if proven(state, each, now_s).limit])
+def _warn_of(namespace: str, refused: Refused | None) -> None:
+    if refused is not None and not refused.fenced:
+        logger.warning("MemorySizes of %s: %s", namespace, refused.message)
 
 
 def _export(looks: Mapping[Key, Look], samples: NewestSamples) -> None:

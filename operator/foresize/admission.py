@@ -6,8 +6,8 @@ must not act any more is taken out first.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any
 
@@ -31,6 +31,8 @@ class Entry:
     revisions: Sequence[str] | None
     """Those that may get less than their template says, a pod of another gets the larger of both; None: its kind has
     no revisions."""
+    undecided: Collection[str] = ()
+    """Containers without a forecast now: what is written for them still holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +48,15 @@ class _Written:
     resource_version: str
     sizes: Sizes
     owners: list[Sizes] = field(default_factory=list)
+    certain: bool = True
+    """Not after a write that failed: it may have been made all the same."""
 
 
 class Admission:
-    """Keeps each namespace's MemorySizes as decided, with at most one write a pass."""
+    """Keeps each namespace's MemorySizes as decided, with at most one write a pass.
+
+    The act loop writes; any thread may ask for an `entry`.
+    """
 
     def __init__(self, api: Api, fence: Fence) -> None:
         self._api = api
@@ -77,8 +84,8 @@ class Admission:
             }
 
     def namespaces(self) -> set[str]:
-        """Where entries are written."""
-        return {namespace for namespace, written in self._written.items() if written.sizes}
+        """Where entries are written, or may be."""
+        return {namespace for namespace, written in self._written.items() if written.sizes or not written.certain}
 
     def entry(self, workload: tuple[str, str]) -> Sizes:
         """What is written for a workload, by container; empty where nothing is."""
@@ -90,7 +97,7 @@ class Admission:
         """Take out the entries of all workloads but these; the first thing that a pass does."""
         with self._lock:
             written = self._written.get(namespace)
-            if written is None or written.sizes.keys() <= workloads:
+            if written is None or (written.certain and written.sizes.keys() <= workloads):
                 return None
             kept = {workload: entry for workload, entry in written.sizes.items() if workload in workloads}
             return self._write(namespace, kept, written.owners, withdraws=True)
@@ -102,11 +109,13 @@ class Admission:
         """
         with self._lock:
             written = self._written.get(namespace)
-            sizes = {**(written.sizes if written else {}), **{key: spec_of(entry) for key, entry in entries.items()}}
+            before = written.sizes if written else {}
+            now = {workload: _updated(before.get(workload, {}), entry) for workload, entry in entries.items()}
+            sizes = {workload: entry for workload, entry in {**before, **now}.items() if entry}
             references = [_reference(owner) for owner in sorted(owners, key=lambda owner: owner.name)]
             if written is None and not sizes:
                 return None
-            if written is not None and written.sizes == sizes and written.owners == references:
+            if written is not None and written.certain and (written.sizes, written.owners) == (sizes, references):
                 return None
             return self._write(namespace, sizes, references)
 
@@ -123,7 +132,8 @@ class Admission:
         try:
             answer = self._put(path, body, namespace)
         except ApiError as error:
-            self._written.pop(namespace, None)
+            known = self._written.get(namespace, _Written("", {}))
+            self._written[namespace] = replace(known, certain=False)
             return Refused(error.message)
         self._written[namespace] = _Written(answer["metadata"]["resourceVersion"], sizes, owners)
         return None
@@ -132,7 +142,7 @@ class Admission:
         """Create or replace; where somebody else wrote in between, once more on top of that."""
         written = self._written.get(namespace)
         try:
-            if written is None:
+            if written is None or not written.resource_version:
                 return self._api.create(path, body)
             body["metadata"]["resourceVersion"] = written.resource_version
             return self._api.replace(f"{path}/{NAME}", body)
@@ -142,6 +152,11 @@ class Admission:
         except Conflict:
             body["metadata"]["resourceVersion"] = self._api.get(f"{path}/{NAME}")["metadata"]["resourceVersion"]
             return self._api.replace(f"{path}/{NAME}", body)
+
+
+def _updated(before: Sizes, entry: Entry) -> Sizes:
+    """An entry as it is written now: decided anew, kept where nothing is decided, gone where no policy names it."""
+    return {name: size for name, size in before.items() if name in entry.undecided} | spec_of(entry)
 
 
 def spec_of(entry: Entry) -> Sizes:
