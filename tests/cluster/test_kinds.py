@@ -1,0 +1,132 @@
+"""Whose pods are resized: every kind that makes pods, by name or by label."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from foresize_dev import workloads
+from foresize_dev.cluster import Cluster
+from foresize_dev.fixtures import StartOperator, StartPrometheus
+from foresize_dev.waiting import wait_for
+from foresize_dev.workloads import Memhog
+from proofs import past_of, resizes, see_passes
+from scenes import MIB, deploy, forecast, past, policy, resized
+
+Json = dict[str, Any]
+SMALL = Memhog({"HOLD": "40Mi"}, request="64Mi", limit="128Mi")
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet", "ReplicaSet"])
+def test_pods_of_each_kind_are_resized(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator, kind: str
+) -> None:
+    """Not only Deployments: whatever makes pods by a template of apps/v1."""
+    manifest = workloads.deployment("web", SMALL) | {"kind": kind}
+    if kind == "DaemonSet":
+        del manifest["spec"]["replicas"]
+    pod = _ready(cluster, namespace, manifest)
+    targeted = policy()
+    targeted["spec"]["target"]["ref"]["kind"] = kind
+    cluster.apply(targeted, namespace=namespace)
+    operator(prometheus(history=past_of(_replaced(pod), pod, 200)).url)
+
+    after = resized(cluster, pod, lambda limit: limit > 200 * MIB)
+    assert workloads.restarts(after) == 0
+    name = f"{kind.lower()}-web"
+    wait_for("its forecast", lambda: forecast(cluster, namespace, name)["summary"]["state"] == "Sized", 20)
+
+
+def test_pods_of_a_custom_kind_are_resized(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """A kind of somebody else with a scale subresource, once the operator may read it."""
+    _teach_custom_kind(cluster, namespace)
+    template = workloads.deployment("web", SMALL)["spec"]["template"]
+    farm = {"apiVersion": "example.dev/v1", "kind": "Farm", "metadata": {"name": "web"}, "spec": {"replicas": 1}}
+    cluster.apply(farm, namespace=namespace)
+    path = f"/apis/example.dev/v1/namespaces/{namespace}/farms/web"
+    uid = cluster.api.get(path)["metadata"]["uid"]
+    status = {"status": {"replicas": 1, "selector": "app=web"}}
+    cluster.api.request("PATCH", f"{path}/status", status, "application/merge-patch+json")
+    owner = {"apiVersion": "example.dev/v1", "kind": "Farm", "name": "web", "uid": uid, "controller": True}
+    metadata = {"name": "web-bcdfg", "labels": {"app": "web"}, "ownerReferences": [owner]}
+    pod = _ready(
+        cluster, namespace, {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": template["spec"]}
+    )
+    targeted = policy()
+    targeted["spec"]["target"]["ref"] = {"apiVersion": "example.dev/v1", "kind": "Farm", "name": "web"}
+    cluster.apply(targeted, namespace=namespace)
+    operator(prometheus(history=past_of("web-bcdfg", pod, 200)).url)
+
+    assert workloads.restarts(resized(cluster, pod, lambda limit: limit > 200 * MIB)) == 0
+
+
+def test_a_selector_takes_all_that_match(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Workloads with the label are resized, the one without is not, each with a forecast of its own or none."""
+    pods = {name: deploy(cluster, namespace, name) for name in ("one", "two", "other")}
+    cluster.kubectl("label", "deployment/one", "deployment/two", "team=shop", "-n", namespace)
+    since = cluster.audit.mark()
+    chosen = policy()
+    chosen["spec"]["target"] = {"selector": {"matchLabels": {"team": "shop"}}}
+    cluster.apply(chosen, namespace=namespace)
+    started = operator(prometheus(history=[series for pod in pods.values() for series in past(pod, 200)]).url)
+
+    for name in ("one", "two"):
+        resized(cluster, pods[name], lambda limit: limit > 200 * MIB)
+    see_passes(started)
+    touched = {write.name for write in resizes(cluster, started, namespace, since)}
+    assert {pods[name]["metadata"]["name"] for name in ("one", "two")} == touched
+    assert forecast(cluster, namespace, "deployment-other") == {}
+
+
+def _ready(cluster: Cluster, namespace: str, manifest: Json) -> Json:
+    cluster.apply(manifest, namespace=namespace)
+    pod: Json = workloads.wait_until_ready(cluster, namespace, "web")[0]
+    return pod
+
+
+def _replaced(pod: Json) -> str:
+    """The name of a pod like this one that was there before: an ordinal's name stays."""
+    stem, _, last = str(pod["metadata"]["name"]).rpartition("-")
+    return f"{stem}-{last}" if last.isdigit() else f"{stem}-bcdfg"
+
+
+def _teach_custom_kind(cluster: Cluster, namespace: str) -> None:
+    """A CRD with a scale subresource, and the rights that the chart's rbac.extraWorkloads gives."""
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    paths = {
+        "specReplicasPath": ".spec.replicas",
+        "statusReplicasPath": ".status.replicas",
+        "labelSelectorPath": ".status.selector",
+    }
+    version = {
+        "name": "v1",
+        "served": True,
+        "storage": True,
+        "schema": {"openAPIV3Schema": anything},
+        "subresources": {"status": {}, "scale": paths},
+    }
+    names = {"kind": "Farm", "plural": "farms", "singular": "farm"}
+    crd = {
+        "apiVersion": "apiextensions.k8s.io/v1",
+        "kind": "CustomResourceDefinition",
+        "metadata": {"name": "farms.example.dev"},
+        "spec": {"group": "example.dev", "scope": "Namespaced", "names": names, "versions": [version]},
+    }
+    cluster.apply(crd)
+    cluster.kubectl("wait", "--for=condition=Established", "crd/farms.example.dev", "--timeout=20s")
+    rules = [{"apiGroups": ["example.dev"], "resources": ["farms", "farms/scale"], "verbs": ["get"]}]
+    rbac = "rbac.authorization.k8s.io"
+    role = {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": {"name": "farms"}, "rules": rules}
+    binding = {
+        "apiVersion": f"{rbac}/v1",
+        "kind": "RoleBinding",
+        "metadata": {"name": "farms"},
+        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "farms"},
+        "subjects": [{"kind": "ServiceAccount", "name": "foresize", "namespace": "foresize"}],
+    }
+    cluster.apply(role, binding, namespace=namespace)
