@@ -28,7 +28,7 @@ class Request:
 
 
 Answer = tuple[int, Any]
-"""Status, and the body as JSON."""
+"""Status, and the body: JSON, or bytes that are sent as they are."""
 
 
 def status(code: int, message: str) -> Answer:
@@ -52,7 +52,7 @@ def serving(answer: Callable[[Request], Answer]) -> Iterator[Api]:
                 self.command, url.path, dict(parse_qsl(url.query)), json.loads(sent) if sent else None, kind
             )
             code, body = answer(request)
-            data = json.dumps(body).encode()
+            data = body if isinstance(body, bytes) else json.dumps(body).encode()
             self.send_response(code)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(data)))

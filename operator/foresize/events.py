@@ -12,14 +12,15 @@ from datetime import UTC, datetime
 from typing import Any
 
 from foresize.kubeapi import Api, ApiError
+from foresize.words import cut, plain
 from foresize_forecast.pods import PodView
 
 logger = logging.getLogger(__name__)
 
 REPEAT_AFTER_S = 300.0
 """The same words about the same object are said again no sooner."""
-MAX_NOTE = 1000
-"""The API server refuses longer notes (1 kB)."""
+MAX_NOTE_BYTES = 1000
+"""The API server refuses notes of more than 1024 bytes."""
 WAITING = 500
 CLOSE_S = 3.0
 
@@ -52,6 +53,7 @@ class Events:
     def __init__(self, api: Api, identity: str) -> None:
         self._api, self._identity = api, identity
         self._said_s: dict[tuple[str, str, str], float] = {}
+        self._lock = threading.Lock()
         self._queue: queue.Queue[_Event | None] = queue.Queue(WAITING)
         self._thread = threading.Thread(target=self._post_all, name="events", daemon=True)
         self._thread.start()
@@ -71,22 +73,19 @@ class Events:
             self._thread.join(CLOSE_S)
 
     def _say(self, kind: str, about: Regarding, reason: str, note: str) -> None:
-        now_s = time.monotonic()
-        self._said_s = {key: at_s for key, at_s in self._said_s.items() if now_s - at_s < REPEAT_AFTER_S}
-        if self._said_s.get((about.uid, reason, note)):
+        if not self._is_new((about.uid, reason, note)):
             return
-        self._said_s[about.uid, reason, note] = now_s
         body = {
             "apiVersion": "events.k8s.io/v1",
             "kind": "Event",
-            "metadata": {"name": f"{about.name[:200]}.{time.time_ns():x}", "namespace": about.namespace},
+            "metadata": {"name": f"{about.name[:200].rstrip('-.')}.{time.time_ns():x}", "namespace": about.namespace},
             "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": "foresize.dev/operator",
             "reportingInstance": self._identity[:128],
             "action": "Resize",
             "reason": reason,
             "type": kind,
-            "note": note if len(note) <= MAX_NOTE else f"{note[: MAX_NOTE - 3]}...",
+            "note": cut(plain(note), MAX_NOTE_BYTES),
             "regarding": {
                 "apiVersion": about.api_version,
                 "kind": about.kind,
@@ -100,9 +99,21 @@ class Events:
         except queue.Full:
             logger.warning("too many Events are waiting; one is dropped: %s %s", about.name, note)
 
+    def _is_new(self, said: tuple[str, str, str]) -> bool:
+        """Whether these words were not said lately; the act loop and the threads of the kill path ask at once."""
+        now_s = time.monotonic()
+        with self._lock:
+            self._said_s = {key: at_s for key, at_s in self._said_s.items() if now_s - at_s < REPEAT_AFTER_S}
+            if said in self._said_s:
+                return False
+            self._said_s[said] = now_s
+            return True
+
     def _post_all(self) -> None:
         while (event := self._queue.get()) is not None:
             try:
                 self._api.create(event.path, event.body)
             except ApiError as error:
                 logger.warning("an Event was not posted: %s", error)
+            except Exception:  # the thread must not end: nobody would see the Events after it
+                logger.exception("an Event was not posted")

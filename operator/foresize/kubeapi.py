@@ -165,8 +165,11 @@ class Api:
         self, method: str, path: str, body: Json | None = None, content_type: str = JSON_TYPE, query: Json | None = None
     ) -> Json:
         response = self._request(method, path, body, content_type, query)
-        data = response.data
-        return json.loads(data) if data else {}
+        try:
+            answer: Json = json.loads(response.data) if response.data else {}
+        except ValueError as error:
+            raise ApiError(0, f"what answers for the API server sends no JSON: {error}") from error
+        return answer
 
     def _request(  # noqa: PLR0913, PLR0917 - one HTTP request
         self,

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
+
+import pytest
 
 import builders
 from apiserver import Answer, Request, serving, status
 from foresize.events import Events, Regarding
 from foresize.events import pod as regarding
+from foresize.kubeapi import Api, Budget
 
 
 def pod(**changes: Any) -> Regarding:
@@ -70,6 +76,51 @@ def test_long_words_are_cut() -> None:
         events.close()
 
     assert "x" * 997 + "..." == posted.bodies[0]["note"]
+
+
+def test_words_are_cut_by_bytes() -> None:
+    """The API server counts bytes: 600 signs of 2 bytes are cut to 498, for 997 bytes hold 498 whole ones."""
+    posted = Posted()
+    with serving(posted) as api:
+        events = Events(api, "operator-1")
+        events.normal(pod(), "MemoryResized", "\u00e4" * 600)
+        events.close()
+
+    assert "\u00e4" * 498 + "..." == posted.bodies[0]["note"]
+
+
+def test_words_from_elsewhere_cannot_act_on_a_terminal() -> None:
+    """A webhook's refusal with escape sequences and line ends is shown as one harmless line."""
+    posted = Posted()
+    with serving(posted) as api:
+        events = Events(api, "operator-1")
+        events.warning(pod(), "ResizeRefused", "denied\x1b[2J\nby\u202e us")
+        events.close()
+
+    assert "denied [2J by  us" == posted.bodies[0]["note"]
+
+
+@pytest.fixture
+def restless() -> Iterator[None]:
+    """Threads take turns as often as they can, so that a race is run many times."""
+    usual_s = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(usual_s)
+
+
+@pytest.mark.usefixtures("restless")
+def test_many_threads_speak_at_once() -> None:
+    """Kills are told of while a pass tells of its own: no word is lost, and nobody fails over it."""
+    posted = Posted()
+    with serving(posted) as api, ThreadPoolExecutor(8) as threads:
+        events = Events(Api(api.client, Budget(1e6, 1000)), "operator-1")
+        said = [threads.submit(events.normal, pod(), "MemoryResized", f"change {number}") for number in range(400)]
+        for each in said:
+            each.result(30)
+        events.close()
+
+    assert {f"change {number}" for number in range(400)} == {body["note"] for body in posted.bodies}
 
 
 def test_a_refused_event_stops_nothing() -> None:

@@ -42,6 +42,12 @@ def test_an_answer_that_is_no_status() -> None:
         api.get("/api/v1/pods")
 
 
+def test_a_page_where_json_is_due() -> None:
+    """What a proxy answers with 200 but is no JSON is an error like any other, and ends no loop."""
+    with serving(lambda _: (200, b"<html>sign in</html>")) as api, pytest.raises(ApiError, match="no JSON"):
+        api.get("/api/v1/pods")
+
+
 def test_no_server() -> None:
     """An API server that is not there is an error with status 0."""
     with serving(lambda _: (200, {})) as api:
