@@ -113,6 +113,7 @@ class ActPass:
             self._refresh(policies, now_s)
             assignments, overlaps = assign(policies, self._inventory, stopped)
         requested = self._watch.requested_by_node()
+        self._attendant.spending.nodes_were_read()
         managed = {each.workload.key: manage(each, self._inventory, requested) for each in assignments}
         self._retain(managed)
         with _timed("samples"):
@@ -163,6 +164,7 @@ class ActPass:
                 self._api, policies, self._inventory, clusterwide=not self._settings.namespaces
             )
             self._inventory_of = (now_s, current)
+            self._attendant.spending.quotas_were_read()
             self._namespaces = {policy.namespace for policy in policies}
 
     def _newest(self, namespaces: set[str], now_s: float) -> NewestSamples:

@@ -22,6 +22,7 @@ from foresize.managed import Managed
 from foresize.quantities import people
 from foresize.records import Records
 from foresize.resize import resize
+from foresize.spending import Spending
 from foresize_forecast.fast import Recent
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
@@ -88,6 +89,7 @@ class Attendant:
         self._fence = fence
         self._records = records
         self._events = events
+        self.spending = Spending()
         self._locks: defaultdict[tuple[str, str], RLock] = defaultdict(RLock)
         self._guard = Lock()
 
@@ -145,11 +147,12 @@ class Attendant:
         orders: list[_Order] = []
         blocked: dict[str, Blocked] = {}
         for pod in pods:
-            wanted = pod_change(pod, look.review, look.seen, managed.room(pod))
+            wanted = pod_change(pod, look.review, look.seen, self.spending.left(pod, managed.room(pod)))
             given_up = way_back(pod, look.seen.now_s)
             if given_up is not None:
                 orders.append(_Order(pod, given_up, gives_up=True))
             elif isinstance(wanted, PodChange):
+                self.spending.grant(pod, wanted)
                 orders.append(_Order(pod, wanted))
             elif wanted is not None:
                 blocked[pod.name] = wanted

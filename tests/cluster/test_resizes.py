@@ -14,7 +14,7 @@ from scenes import MIB, condition, deploy, events, forecast, now, past, policy, 
 
 Json = dict[str, Any]
 SMALL = Memhog({"HOLD": "40Mi"}, request="64Mi", limit="128Mi")
-MIB_OF = {"Mi": MIB, "Gi": 1024 * MIB}
+UNITS = {"Ki": 1024, "Mi": MIB, "Gi": 1024 * MIB}
 
 
 def test_all_containers_of_a_pod_are_resized_in_one_patch(
@@ -210,7 +210,7 @@ def _replaced(pod: Json) -> str:
 def _bytes(quantity: str | None) -> int:
     """Of a quantity as the operator writes it."""
     assert quantity is not None
-    return int(quantity[:-2]) * MIB_OF[quantity[-2:]] if quantity[-2:] in MIB_OF else int(quantity)
+    return int(quantity[:-2]) * UNITS[quantity[-2:]] if quantity[-2:] in UNITS else int(quantity)
 
 
 def _held_back(cluster: Cluster, namespace: str) -> str:
@@ -221,13 +221,13 @@ def _held_back(cluster: Cluster, namespace: str) -> str:
 def _allocatable(cluster: Cluster, pod: Json) -> int:
     """Memory that its node has for pods."""
     text = cluster.api.get(f"/api/v1/nodes/{pod['spec']['nodeName']}")["status"]["allocatable"]["memory"]
-    return int(text.removesuffix("Ki")) * 1024
+    return _bytes(text)
 
 
 def _fill(cluster: Cluster, namespace: str, pod: Json, leaving_bytes: int) -> None:
     """Take a node's memory by a request that is never used."""
     path = f"/api/v1/pods?fieldSelector=spec.nodeName%3D{pod['spec']['nodeName']}"
-    listed = wait_for("pods that end to be gone", lambda: _all_staying(cluster.api.get(path)["items"]), 60)
+    listed = wait_for("other tests' pods to be gone", lambda: _all_of(namespace, cluster.api.get(path)["items"]), 60)
     taken = sum(
         _bytes(container["resources"].get("requests", {}).get("memory", "0Mi"))
         for each in listed
@@ -247,9 +247,9 @@ def _fill(cluster: Cluster, namespace: str, pod: Json, leaving_bytes: int) -> No
     workloads.wait_until_ready(cluster, namespace, "filler")
 
 
-def _all_staying(pods: list[Json]) -> list[Json] | None:
-    """These pods, unless one of them is about to end."""
-    return None if any("deletionTimestamp" in each["metadata"] for each in pods) else pods
+def _all_of(namespace: str, pods: list[Json]) -> list[Json] | None:
+    """These pods, unless one is of another namespace."""
+    return pods if all(each["metadata"]["namespace"] == namespace for each in pods) else None
 
 
 def _pretend_long_wait(cluster: Cluster, pod: Json) -> None:
