@@ -33,7 +33,7 @@ from foresize.settings import Settings
 from foresize.targets import Inventory, take_inventory
 from foresize.workloads import BUILT_IN_VERSION
 from foresize_forecast.pods import PodView
-from foresize_forecast.prometheus import ContainerOfPod, NewestSamples, Refusal, Source, newest
+from foresize_forecast.prometheus import ContainerOfPod, NewestSamples, Refusal, RefusalKind, Source, newest
 
 logger = logging.getLogger(__name__)
 
@@ -44,6 +44,7 @@ OUTLOOKS_KEPT = 4
 """Refit intervals after which a forecast is too old to lower anything."""
 RETIRED_AFTER_S = 7 * 86_400.0
 """A MemoryForecast is kept this long after its workload has gone: what kills taught survives a recreation."""
+NO_SOURCE = Refusal(RefusalKind.NOT_SET, "no Prometheus is set: see the operator's setting --prometheus-url")
 Key = tuple[str, str]
 Json = dict[str, Any]
 
@@ -168,8 +169,8 @@ class ActPass:
             self._namespaces = {policy.namespace for policy in policies}
 
     def _newest(self, namespaces: set[str], now_s: float) -> NewestSamples:
-        if self._source is None or not namespaces:
-            return NewestSamples(now_s, {})
+        if self._source is None:
+            return NewestSamples(now_s, {}, dict.fromkeys(namespaces, NO_SOURCE))
         return newest(self._source, sorted(namespaces), now_s, SAMPLES_SPAN_S)
 
     def _senses(self, managed: Managed, samples: NewestSamples, now_s: float) -> Senses:
@@ -186,9 +187,7 @@ class ActPass:
     def _distrust(
         self, namespace: str, samples: NewestSamples, recent: Mapping[Any, Any], foreseen: Foreseen, now_s: float
     ) -> str:
-        """Why nothing may be lowered: no source, refused, partial, old samples, an old forecast."""
-        if self._source is None:
-            return "no Prometheus is set (--prometheus-url)"
+        """Why nothing may be lowered: refused, partial, old samples, an old forecast."""
         if namespace in samples.refusals:
             return samples.refusals[namespace].message
         if namespace in samples.partial:

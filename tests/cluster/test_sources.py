@@ -82,6 +82,17 @@ def test_kills_are_cured_without_prometheus(cluster: Cluster, namespace: str, op
     assert NOBODY in away["message"]
 
 
+def test_no_address_is_said(cluster: Cluster, namespace: str, operator: StartOperator) -> None:
+    """An operator that was given no Prometheus says so on every policy, with the setting's name."""
+    deploy(cluster, namespace)
+    cluster.apply(policy(), namespace=namespace)
+    operator("")
+
+    unset = _history(cluster, namespace, "False")
+    assert "NoPrometheusUrl" == unset["reason"]
+    assert "--prometheus-url" in unset["message"]
+
+
 def test_no_such_metric_is_said(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
@@ -91,10 +102,9 @@ def test_no_such_metric_is_said(
     started = operator(prometheus(history=past(pod, 200)).url, prometheus_matchers='cluster="nowhere"')
 
     missing = _history(cluster, namespace, "False")
-    wait_for("the first look at history", lambda: _reason(cluster, namespace) == "NoForecast", 30)
-    missing = condition(cluster, namespace, "HistoryAvailable")
-    assert "Deployment/web" in missing["message"]
-    assert "Prometheus has no samples of it in the policy's window" in missing["message"]
+    assert "NoSuchMetric" == missing["reason"]
+    assert "has no samples of container_memory_working_set_bytes" in missing["message"]
+    assert 'for cluster="nowhere"; is the kubelet\'s /metrics/cadvisor scraped?' in missing["message"]
     see_passes(started)
     assert sizes(now(cluster, pod)) == ("64Mi", "128Mi")
     wait_for("the forecast to say so", lambda: forecast(cluster, namespace)["summary"]["state"] == "NoForecast", 10)
@@ -141,10 +151,6 @@ def _history(cluster: Cluster, namespace: str, status: str) -> Json:
         return found if found.get("status") == status and found["reason"] != "FetchingHistory" else None
 
     return wait_for(f"HistoryAvailable={status}", reached, 60)
-
-
-def _reason(cluster: Cluster, namespace: str) -> str:
-    return str(condition(cluster, namespace, "HistoryAvailable").get("reason", ""))
 
 
 def _at_limit(cluster: Cluster, namespace: str, app: str, limit_bytes: int) -> Json | None:

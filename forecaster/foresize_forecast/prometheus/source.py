@@ -24,6 +24,7 @@ class Metric(StrEnum):
 class RefusalKind(StrEnum):
     """Why there is no data. CamelCase, for conditions."""
 
+    NOT_SET = "NoPrometheusUrl"
     UNREACHABLE = "PrometheusUnreachable"
     TIMEOUT = "PrometheusTimeout"
     UNAUTHORIZED = "PrometheusUnauthorized"
