@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 import multiprocessing
-from collections.abc import Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from collections.abc import Callable, Sequence
+from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from dataclasses import dataclass
+from threading import Lock
 
 import numpy as np
 
@@ -17,56 +19,110 @@ from foresize_forecast.series import History
 
 logger = logging.getLogger(__name__)
 
+FIT_FAILED = "FitFailed"
 ROWS_PER_JOB = 32
 """Containers of one job: small enough to share out, large enough that starting it costs nothing."""
 JOB_DEADLINE_S = 600.0
-FITS_PER_PROCESS = 200
-"""Jobs after which a worker is replaced: what a library leaks ends with it."""
+JOBS_PER_POOL = 400
+"""Jobs after which the workers are replaced: what a library leaks ends with them."""
+Answers = list[Forecasted | NoOutlook]
+Work = Callable[[History, Sequence[Wish]], Answers]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    history: History
+    wishes: Sequence[Wish]
 
 
 class FitPool:
-    """Shares histories out to worker processes and puts their answers together."""
+    """Shares histories out to worker processes and puts their answers together.
 
-    def __init__(self, workers: int) -> None:
-        self._workers = workers
+    One thread asks; any may close it.
+    """
+
+    def __init__(self, workers: int, deadline_s: float = JOB_DEADLINE_S, work: Work = foresee) -> None:
+        """No process is started before the first question.
+
+        Args:
+            workers: how many processes.
+            deadline_s: for the answer of one job, once those before it have theirs.
+            work: what a worker does; a function of a module, so that a process of its own can import it.
+        """
+        self._workers, self._deadline_s, self._work = workers, deadline_s, work
         self._pool: ProcessPoolExecutor | None = None
+        self._jobs = 0
+        self._closed = False
+        self._lock = Lock()
 
-    def foresee(self, history: History, wishes: Sequence[Wish]) -> list[Forecasted | NoOutlook]:
+    def foresee(self, history: History, wishes: Sequence[Wish]) -> Answers:
         """As `foresize_forecast.foresee.foresee`; a job that fails or hangs refuses its containers, not the others."""
         starts = range(0, len(wishes), ROWS_PER_JOB)
         jobs = [
-            self._submit(
-                history.rows(np.arange(at, min(at + ROWS_PER_JOB, len(wishes)))), wishes[at : at + ROWS_PER_JOB]
-            )
+            _Job(history.rows(np.arange(at, min(at + ROWS_PER_JOB, len(wishes)))), wishes[at : at + ROWS_PER_JOB])
             for at in starts
         ]
-        answers: list[Forecasted | NoOutlook] = []
-        for at, job in zip(starts, jobs, strict=True):
-            answers += self._answer(job, len(wishes[at : at + ROWS_PER_JOB]))
-        return answers
+        answers = self._first_round(jobs)
+        for number, job in enumerate(jobs):
+            if answers[number] is None:  # it broke, or another one broke the pool: alone it harms nobody else
+                answers[number] = self._alone(job)
+        if self._jobs >= JOBS_PER_POOL:
+            self._end()
+        return [answer for each in answers if each is not None for answer in each]
 
     def close(self) -> None:
-        """End the workers without waiting for what they compute."""
-        if self._pool is not None:
-            for process in list(getattr(self._pool, "_processes", {}).values()):
-                process.terminate()
-            self._pool.shutdown(wait=False, cancel_futures=True)
-            self._pool = None
+        """End the workers for good, without waiting for what they compute."""
+        with self._lock:
+            self._closed = True
+        self._end()
 
-    def _submit(self, history: History, wishes: Sequence[Wish]) -> Future[list[Forecasted | NoOutlook]]:
-        if self._pool is None:
-            # Spawned, not forked: the operator has threads, and a fork would copy their locks as they are.
-            context = multiprocessing.get_context("spawn")
-            self._pool = ProcessPoolExecutor(self._workers, context, max_tasks_per_child=FITS_PER_PROCESS)
-        return self._pool.submit(foresee, history, wishes)
+    def _first_round(self, jobs: Sequence[_Job]) -> list[Answers | None]:
+        """All at once; None for a job that has no answer because the pool broke."""
+        futures = [self._submit(job) for job in jobs]
+        return [self._answer(job, future) for job, future in zip(jobs, futures, strict=True)]
 
-    def _answer(self, job: Future[list[Forecasted | NoOutlook]], rows: int) -> list[Forecasted | NoOutlook]:
+    def _alone(self, job: _Job) -> Answers:
+        answer = self._answer(job, self._submit(job))
+        return _refused(job, "its fit ended its worker process, by its memory perhaps") if answer is None else answer
+
+    def _submit(self, job: _Job) -> Future[Answers] | None:
+        with self._lock:
+            if self._closed:
+                return None
+            if self._pool is None:
+                # Spawned, not forked: the operator has threads, and a fork would copy their locks as they are.
+                self._pool = ProcessPoolExecutor(self._workers, multiprocessing.get_context("spawn"))
+                self._jobs = 0
+            self._jobs += 1
+            try:
+                return self._pool.submit(self._work, job.history, job.wishes)
+            except BrokenProcessPool:
+                return None
+
+    def _answer(self, job: _Job, future: Future[Answers] | None) -> Answers | None:
+        if future is None:
+            self._end()
+            return None
         try:
-            return job.result(JOB_DEADLINE_S)
-        except (TimeoutError, BrokenProcessPool) as error:
-            self.close()
-            message = f"its fit did not end: {type(error).__name__}; it is tried again at the next refit"
+            return future.result(self._deadline_s)
+        except TimeoutError:
+            self._end()
+            return _refused(job, f"its fit did not end in {self._deadline_s:.0f} s")
+        except (BrokenProcessPool, CancelledError):
+            self._end()
+            return None
         except Exception as error:  # a fit of one batch must not stop the others
             logger.exception("a fit failed")
-            message = f"its fit failed: {error}"
-        return [NoOutlook("FitFailed", message)] * rows
+            return _refused(job, f"its fit failed: {error}")
+
+    def _end(self) -> None:
+        with self._lock:
+            pool, self._pool = self._pool, None
+        if pool is not None:
+            for process in list((getattr(pool, "_processes", None) or {}).values()):
+                process.terminate()
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _refused(job: _Job, why: str) -> Answers:
+    return [NoOutlook(FIT_FAILED, f"{why}; it is tried again at the next refit")] * len(job.wishes)

@@ -10,7 +10,7 @@ from itertools import groupby
 from threading import Lock
 
 from foresize.attend import Foreseen
-from foresize.fits import FitPool
+from foresize.fits import FIT_FAILED, FitPool
 from foresize.guard import Assignment
 from foresize.policy import Policy
 from foresize.workloads import Workload
@@ -43,8 +43,8 @@ BATCH = 200
 @dataclass(frozen=True, slots=True)
 class _Due:
     at_s: float
-    generation: int
-    """Of the policy that the forecast was made for: a changed policy is due at once."""
+    policy: tuple[str, int]
+    """Uid and generation of the one that the forecast was made for: another or a changed one is due at once."""
 
 
 @dataclass(slots=True)
@@ -57,7 +57,7 @@ class Forecasts:
     _lock: Lock = field(default_factory=Lock)
 
     def due(self, assignments: Sequence[Assignment], now_s: float) -> list[Assignment]:
-        """The workloads to refit now, those that wait longest first, at most a batch."""
+        """The workloads to refit now, at most a batch: new ones and changed policies first, then who waits longest."""
         known = {each.workload.key for each in assignments}
         with self._lock:
             for gone in [key for key in self._due if key not in known]:
@@ -65,20 +65,30 @@ class Forecasts:
                 self.foreseen.pop(gone, None)
                 self.refusals.pop(gone, None)
         waiting = [each for each in assignments if self._is_due(each, now_s)]
-        return sorted(waiting, key=lambda each: self._due_at_s(each.workload.key))[:BATCH]
+        return sorted(waiting, key=self._due_at_s)[:BATCH]
 
     def refit(
         self, source: Source, pool: FitPool, assignments: Sequence[Assignment], now_s: float, interval_s: float
     ) -> None:
-        """Read and forecast these workloads; one that fails keeps what was known of it."""
+        """Read and forecast these workloads; one that fails keeps what was known of it, and is tried again later.
+
+        Raises:
+            ExceptionGroup: something unforeseen went wrong with some of them; the others have their forecasts.
+        """
+        errors = []
         ordered = sorted(assignments, key=_grid_of)
         for (window_s, step_s), group in groupby(ordered, key=_grid_of):
             batch = list(group)
-            grid = grid_until(now_s, window_s, step_s)
-            answer = history(source, [_request(each) for each in batch], grid)
-            made = _foresee(pool, batch, answer)
-            for each in batch:
-                self._learn(each, made.get(each.workload.key, {}), answer, now_s, interval_s)
+            try:
+                answer = history(source, [_request(each) for each in batch], grid_until(now_s, window_s, step_s))
+                made = _foresee(pool, batch, answer)
+                for each in batch:
+                    self._learn(each, made.get(each.workload.key, {}), answer, now_s, interval_s)
+            except Exception as error:  # noqa: BLE001 - raised below: those of another window have no part in it
+                self._put_off(batch, now_s + min(RETRY_S, interval_s))
+                errors.append(error)
+        if errors:
+            raise ExceptionGroup("some workloads were not forecast", errors)
 
     def _learn(
         self,
@@ -94,22 +104,31 @@ class Forecasts:
             unknown = dict.fromkeys(assignment.workload.template, NoOutlook(str(refusal.kind), refusal.message))
             kept = replace(known, distrust=refusal.message, forecasts=known.forecasts or unknown)
         else:
-            kept = _foreseen(assignment, forecasts, answer, now_s)
+            kept = _over(self.foreseen.get(key), _foreseen(assignment, forecasts, answer, now_s))
         wait_s = min(RETRY_S, interval_s) if refusal is not None else _spread(key, interval_s)
         with self._lock:
             self.foreseen[key] = kept
             self.refusals.pop(key, None)
             if refusal is not None:
                 self.refusals[key] = refusal
-            self._due[key] = _Due(now_s + wait_s, assignment.policy.generation)
+            self._due[key] = _Due(now_s + wait_s, _version(assignment))
+
+    def _put_off(self, batch: Sequence[Assignment], until_s: float) -> None:
+        with self._lock:
+            for each in batch:
+                self._due[each.workload.key] = _Due(until_s, _version(each))
 
     def _is_due(self, assignment: Assignment, now_s: float) -> bool:
         due = self._due.get(assignment.workload.key)
-        return due is None or due.at_s <= now_s or due.generation != assignment.policy.generation
+        return due is None or due.at_s <= now_s or due.policy != _version(assignment)
 
-    def _due_at_s(self, key: Key) -> float:
-        due = self._due.get(key)
-        return due.at_s if due else 0.0
+    def _due_at_s(self, assignment: Assignment) -> float:
+        due = self._due.get(assignment.workload.key)
+        return due.at_s if due and due.policy == _version(assignment) else 0.0
+
+
+def _version(assignment: Assignment) -> tuple[str, int]:
+    return assignment.policy.uid, assignment.policy.generation
 
 
 def _grid_of(assignment: Assignment) -> tuple[int, int]:
@@ -167,6 +186,17 @@ def _foreseen(
         distrust=f"Prometheus answered with partial data: {partial}" if any(fact.partial for fact in facts) else "",
         made_at_s=now_s,
     )
+
+
+def _over(known: Foreseen | None, made: Foreseen) -> Foreseen:
+    """What a refit found, over what was known: a forecast is not lost to a fit that failed, but it ages."""
+    failed = {
+        name for name, each in made.forecasts.items() if isinstance(each, NoOutlook) and each.reason == FIT_FAILED
+    }
+    kept = {} if known is None else {name: known.forecasts[name] for name in failed & known.forecasts.keys()}
+    if known is None or not any(isinstance(each, Forecasted) for each in kept.values()):
+        return made
+    return replace(made, forecasts={**made.forecasts, **kept}, made_at_s=known.made_at_s)
 
 
 def _first_of_revisions(workload: Workload, each: Iterable[Mapping[str, float]]) -> dict[str, float]:

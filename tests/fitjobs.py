@@ -1,0 +1,26 @@
+"""What worker processes do in tests: importable, for a process of its own has to find it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Sequence
+
+from foresize_forecast.foresee import Wish
+from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.plan import Forecasted
+from foresize_forecast.series import History
+
+Answers = list[Forecasted | NoOutlook]
+
+
+def told(history: History, wishes: Sequence[Wish]) -> Answers:
+    """Names the container and the process; `bad` fails, `deadly` ends its process, `endless` does not end."""
+    names = [key.container for key in history.containers]
+    if "bad" in names:
+        raise ValueError("bad history")
+    if "deadly" in names:
+        os._exit(9)
+    if "endless" in names:
+        time.sleep(600)
+    return [NoOutlook(name, str(os.getpid())) for name, _ in zip(names, wishes, strict=True)]
