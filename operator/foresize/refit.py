@@ -206,8 +206,9 @@ def _first_of_revisions(workload: Workload, each: Iterable[Mapping[str, float]])
         return firsts_s
     for pods in each:
         for pod, first_s in pods.items():
-            revision = pod.rsplit("-", 2)[-2]
-            firsts_s[revision] = min(first_s, firsts_s.get(revision, first_s))
+            parts = pod.rsplit("-", 2)
+            if len(parts) == 3:  # noqa: PLR2004 - name, revision, what is random
+                firsts_s[parts[1]] = min(first_s, firsts_s.get(parts[1], first_s))
     return firsts_s
 
 

@@ -1,0 +1,186 @@
+"""The slow clock: who is forecast when, and what is known while that fails."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+import metricserver
+from builders import NOW_S, forecasted, mi, size
+from foresize.fits import FIT_FAILED
+from foresize.guard import Assignment
+from foresize.policy import Policy, parse
+from foresize.refit import BATCH, RETRY_S, Forecasts
+from foresize.workloads import Workload
+from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.plan import Forecasted
+from foresize_forecast.prometheus import Source
+from foresize_forecast.sizes import QosClass
+from metricserver import Metrics
+
+INTERVAL_S = 1800.0
+WEB = ("shop", "Deployment/web")
+METRICS = {("shop", "web-5d9c7f6b4-x7k2p", "app"): float(mi(100))}
+KNOWN = forecasted([100.0] * 12)
+
+
+class Pool:
+    """Answers for worker processes."""
+
+    def __init__(self, answer: Callable[[], Forecasted | NoOutlook] = lambda: KNOWN) -> None:
+        self.answer = answer
+        self.asked: list[int] = []
+
+    def foresee(self, _: Any, wishes: Any) -> list[Forecasted | NoOutlook]:
+        """The same for each container."""
+        self.asked.append(len(wishes))
+        return [self.answer() for _ in wishes]
+
+
+def policy(name: str = "web", generation: int = 1, **spec: Any) -> Policy:
+    """A policy of Deployment web."""
+    target = {"ref": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}
+    made = {"namespace": "shop", "name": name, "uid": f"uid-{name}", "generation": generation}
+    metadata = {**made, "creationTimestamp": "2026-11-01T00:00:00Z"}
+    parsed = parse({"metadata": metadata, "spec": {"target": target, "history": {"window": "1h"}, "horizon": "1h", **spec}})
+    assert isinstance(parsed, Policy), parsed
+    return parsed
+
+
+def assignment(name: str = "web", chosen: Policy | None = None) -> Assignment:
+    """A Deployment of namespace shop under a policy."""
+    template = {"app": size(64, 128)}
+    workload = Workload("shop", "apps/v1", "Deployment", name, f"uid-{name}", {}, {}, template, QosClass.BURSTABLE, 1)
+    return Assignment(workload, chosen or policy(), None)
+
+
+def refitted(source: Source, *pools: Pool) -> Forecasts:
+    """After a refit of Deployment web by each of these pools, an interval apart."""
+    forecasts = Forecasts()
+    for number, pool in enumerate(pools):
+        forecasts.refit(source, pool, [assignment()], NOW_S + number * INTERVAL_S, INTERVAL_S)
+    return forecasts
+
+
+def test_a_forecast_is_made_once_an_interval() -> None:
+    """A workload is due at once, and then again after 80 to 100 % of the interval, the same share each time."""
+    with metricserver.serving(Metrics(METRICS)) as source:
+        forecasts = refitted(source, Pool())
+
+    web = [assignment()]
+    assert {"app": KNOWN} == forecasts.foreseen[WEB].forecasts
+    assert [] == forecasts.due(web, NOW_S + 0.8 * INTERVAL_S - 1)
+    assert web == forecasts.due(web, NOW_S + INTERVAL_S)
+    assert web == Forecasts().due(web, NOW_S)
+
+
+def test_another_policy_is_due_at_once() -> None:
+    """A policy that was changed, and one that took over the workload, do not wait for the interval's end."""
+    with metricserver.serving(Metrics(METRICS)) as source:
+        forecasts = refitted(source, Pool())
+
+    assert [] == forecasts.due([assignment()], NOW_S + 1)
+    for chosen in (policy(generation=2), policy("another")):
+        assert 1 == len(forecasts.due([assignment(chosen=chosen)], NOW_S + 1))
+
+
+def test_a_source_that_is_down_loses_nothing() -> None:
+    """While Prometheus does not answer the last forecast is kept, not trusted to lower, and asked for soon again."""
+    metrics = Metrics(METRICS)
+    with metricserver.serving(metrics) as source:
+        forecasts = refitted(source, Pool())
+        metrics.down = True
+        later_s = NOW_S + INTERVAL_S
+        forecasts.refit(source, Pool(), [assignment()], later_s, INTERVAL_S)
+
+    assert {"app": KNOWN} == forecasts.foreseen[WEB].forecasts
+    assert NOW_S == forecasts.foreseen[WEB].made_at_s
+    assert "starting up" in forecasts.foreseen[WEB].distrust
+    assert forecasts.refusals[WEB].message == forecasts.foreseen[WEB].distrust
+    assert [] == forecasts.due([assignment()], later_s + RETRY_S - 1)
+    assert 1 == len(forecasts.due([assignment()], later_s + RETRY_S))
+
+
+def test_a_fit_that_failed_loses_nothing() -> None:
+    """The last forecast of a container whose fit failed is kept, with its age: one that gets too old lowers nothing."""
+    failed = NoOutlook(FIT_FAILED, "its fit failed")
+    with metricserver.serving(Metrics(METRICS)) as source:
+        kept = refitted(source, Pool(), Pool(lambda: failed))
+        never = refitted(source, Pool(lambda: failed))
+
+    assert ({"app": KNOWN}, NOW_S) == (kept.foreseen[WEB].forecasts, kept.foreseen[WEB].made_at_s)
+    assert {"app": failed} == never.foreseen[WEB].forecasts
+
+
+def test_data_that_says_no_is_believed() -> None:
+    """A container whose history does not suffice any more has no forecast any more: only failed fits are bridged."""
+    refused = NoOutlook("NotEnoughHistory", "an hour is too little")
+    with metricserver.serving(Metrics(METRICS)) as source:
+        assert {"app": refused} == refitted(source, Pool(), Pool(lambda: refused)).foreseen[WEB].forecasts
+
+
+def test_a_refit_that_fails_is_not_tried_again_at_once() -> None:
+    """What nobody foresaw costs Prometheus no storm of queries, and workloads of another window nothing at all."""
+
+    class Failing(Pool):
+        def foresee(self, history: Any, wishes: Any) -> list[Forecasted | NoOutlook]:
+            if history.grid.count == 12:  # 1h in steps of 5m
+                raise RuntimeError("unforeseen")
+            return super().foresee(history, wishes)
+
+    pods = {("shop", f"{name}-5d9c7f6b4-x7k2p", "app"): float(mi(100)) for name in ("web", "api")}
+    api = assignment("api", policy("api", history={"window": "2h"}))
+    forecasts = Forecasts()
+    with metricserver.serving(Metrics(pods)) as source, pytest.raises(ExceptionGroup) as caught:
+        forecasts.refit(source, Failing(), [assignment(), api], NOW_S, INTERVAL_S)
+
+    assert ["unforeseen"] == [str(each) for each in caught.value.exceptions]
+    assert [("shop", "Deployment/api")] == list(forecasts.foreseen)
+    assert [] == forecasts.due([assignment(), api], NOW_S + RETRY_S - 1)
+    assert [assignment()] == forecasts.due([assignment(), api], NOW_S + RETRY_S)
+
+
+def test_nobody_waits_for_ever() -> None:
+    """Of more workloads than a batch holds, those that were not in the first are in the second."""
+    each = [assignment(f"web{number}") for number in range(BATCH + 50)]
+    forecasts = Forecasts()
+    with metricserver.serving(Metrics({})) as source:
+        first = forecasts.due(each, NOW_S)
+        forecasts.refit(source, Pool(), first, NOW_S, INTERVAL_S)
+        # A minute later the first 200 are due again, for Prometheus had no samples of them.
+        second = forecasts.due(each, NOW_S + RETRY_S)
+
+    assert (BATCH, BATCH) == (len(first), len(second))
+    assert {one.workload.name for one in each[BATCH:]} == {one.workload.name for one in second[:50]}
+
+
+def test_a_workload_that_no_policy_selects_is_forgotten() -> None:
+    """What was forecast for a policy that is gone is not there when another comes."""
+    with metricserver.serving(Metrics(METRICS)) as source:
+        forecasts = refitted(source, Pool())
+        forecasts.due([assignment("api")], NOW_S + 1)
+
+    assert {} == forecasts.foreseen
+
+
+def test_when_a_revision_was_first_seen() -> None:
+    """Names of a Deployment's pods tell their revision: its first sample proves it, an hour ago at most here."""
+    with metricserver.serving(Metrics(METRICS)) as source:
+        forecasts = refitted(source, Pool())
+
+    firsts_s = forecasts.foreseen[WEB].first_samples_s
+    assert ["5d9c7f6b4"] == list(firsts_s)
+    assert NOW_S - 3600 <= firsts_s["5d9c7f6b4"] <= NOW_S - 3300
+
+
+def test_containers_that_no_policy_names_are_not_forecast() -> None:
+    """Only what may be sized costs a fit; the others are said to have no forecast."""
+    pool = Pool()
+    with metricserver.serving(Metrics({**METRICS, ("shop", "web-5d9c7f6b4-x7k2p", "side"): 1.0})) as source:
+        chosen = replace(assignment(), policy=policy(containers=[{"name": "app"}]))
+        Forecasts().refit(source, pool, [chosen], NOW_S, INTERVAL_S)
+
+    assert [1] == pool.asked
