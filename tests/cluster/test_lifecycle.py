@@ -15,7 +15,7 @@ from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.operator_process import Operator
 from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
-from proofs import REPORTS, birth_sizes, counter, deeds, resize_by_hand, resizes, see_passes, writes
+from proofs import REPORTS, birth_sizes, deeds, resize_by_hand, resizes, see_passes, writes
 from scenes import MIB, deploy, forecast, now, past, policy, resized, sizes
 
 IGNORE = "foresize.dev/ignore=true"
@@ -213,30 +213,6 @@ def test_kills_are_remembered_by_the_next_operator(
     see_passes(started)
     assert {"40Mi"} == {kill["limit"] for kill in _kills(cluster, namespace)}
     assert workloads.restarts(after) <= 1  # it may die once while no operator is there to raise it
-
-
-def test_only_the_holder_of_the_lease_writes(
-    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
-) -> None:
-    """Of two operators one waits; it takes over when the other dies, and goes on without a second patch."""
-    pod = deploy(cluster, namespace)
-    server = prometheus(history=past(pod, 200))
-    since = cluster.audit.mark()
-    cluster.apply(policy(), namespace=namespace)
-    first = operator(server.url)
-    second = Operator(cluster, dict(first.settings), name="operator-2").start()
-    try:
-        _wait_until_applied(cluster, namespace)
-        see_passes(first)
-        assert (1, 0) == (counter(first, "foresize_leader"), counter(second, "foresize_leader"))
-        assert counter(second, "foresize_api_writes_total") == 0
-
-        first.kill()
-        wait_for("the second to take over", lambda: counter(second, "foresize_leader") == 1, 30)
-        see_passes(second)
-        assert 1 == len(resizes(cluster, second, namespace, since))
-    finally:
-        second.stop()
 
 
 def _wait_until_applied(cluster: Cluster, namespace: str) -> None:

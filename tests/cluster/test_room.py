@@ -1,0 +1,206 @@
+"""The room that a pod can grow in: LimitRange, quota and node bound it, and what stands in the way is said."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foresize_dev import images, workloads
+from foresize_dev.cluster import Cluster
+from foresize_dev.fixtures import StartOperator, StartPrometheus
+from foresize_dev.waiting import wait_for
+from proofs import blocked, resize_by_hand, see_passes
+from scenes import MIB, condition, deploy, events, forecast, now, past, policy, resized, sizes
+
+Json = dict[str, Any]
+UNITS = {"Ki": 1024, "Mi": MIB, "Gi": 1024 * MIB}
+
+
+def test_a_limit_range_bounds_every_size(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Its maximum bounds the limit, its ratio keeps the request up; nothing is refused."""
+    pod = deploy(cluster, namespace)
+    _set_largest(cluster, namespace, "180Mi", ratio="2")
+    cluster.apply(policy(), namespace=namespace)
+    operator(prometheus(history=past(pod, 200)).url)
+
+    after = resized(cluster, pod, lambda limit: limit == 180 * MIB)
+    assert _bytes(sizes(after)[0]) >= 90 * MIB
+    assert events(cluster, namespace, "ResizeRefused") == []
+
+
+def test_a_quota_is_never_overdrawn(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """The request grows to what the quota leaves, the forecast names it, and no patch is refused."""
+    pod = deploy(cluster, namespace)
+    _set_quota(cluster, namespace, "100Mi")
+    cluster.apply(policy(), namespace=namespace)
+    started = operator(prometheus(history=past(pod, 200)).url, inventory_interval="1s")
+
+    after = resized(cluster, pod, lambda limit: limit > 200 * MIB)
+    assert sizes(after)[0] == "100Mi"
+    wait_for("the obstacle", lambda: blocked(cluster, namespace) == "QuotaExhausted", 20)
+    see_passes(started)
+    assert events(cluster, namespace, "ResizeRefused") == []
+
+
+def test_replicas_share_what_a_quota_leaves(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Three pods that all want to grow are given the rest of a quota once, and no patch is refused."""
+    pod = deploy(cluster, namespace, replicas=3)
+    _set_quota(cluster, namespace, "300Mi")
+    cluster.apply(policy(), namespace=namespace)
+    started = operator(prometheus(history=past(pod, 200)).url)
+    for each in workloads.pods(cluster, namespace, "web"):
+        resized(cluster, each, lambda limit: limit > 200 * MIB)
+    see_passes(started)
+
+    asked = [_bytes(sizes(each)[0]) for each in workloads.pods(cluster, namespace, "web")]
+    assert 3 * 64 * MIB < sum(asked) <= 300 * MIB
+    assert events(cluster, namespace, "ResizeRefused") == []
+
+
+def test_a_request_grows_as_far_as_its_node_has_room(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """On a full node the limit rises, the request to what is free; once there is room the rest follows by itself."""
+    pod = deploy(cluster, namespace)
+    _fill(cluster, namespace, pod, leaving_bytes=60 * MIB)
+    cluster.apply(policy(), namespace=namespace)
+    operator(prometheus(history=past(pod, 200)).url)
+
+    after = resized(cluster, pod, lambda limit: limit > 200 * MIB)
+    assert 64 * MIB < _bytes(sizes(after)[0]) <= 124 * MIB
+    wait_for("the obstacle", lambda: blocked(cluster, namespace) == "NodeFull", 20)
+    assert "NodeFull: requests should grow by" in wait_for(
+        "the policy to say it", lambda: _held_back(cluster, namespace), 10
+    )
+    cluster.kubectl("delete", "pod/filler", "-n", namespace, "--grace-period=1")
+    wait_for("the whole request", lambda: _bytes(sizes(now(cluster, pod))[0]) > 190 * MIB, 40)
+    wait_for("no obstacle", lambda: blocked(cluster, namespace) == "", 20)
+
+
+def test_a_request_above_every_node_is_never_asked_for(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """A minimum that no node can hold is cut to what the node has; the API server has nothing to refuse."""
+    pod = deploy(cluster, namespace)
+    since = cluster.audit.mark()
+    cluster.apply(policy(containers=[{"name": "*", "min": "1Ti", "max": "2Ti"}]), namespace=namespace)
+    started = operator(prometheus(history=past(pod, 200)).url)
+
+    resized(cluster, pod, lambda limit: limit > 200 * MIB)
+    see_passes(started)
+    asked = cluster.audit.writes(user=started.user, namespace=namespace, since=since, failed=True)
+    assert {200} == {write.code for write in asked if write.resource == "pods/resize"}
+    assert 128 * MIB < _bytes(sizes(now(cluster, pod))[0]) <= _allocatable(cluster, pod)
+
+
+def test_a_resize_that_waits_too_long_is_taken_back(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """A size that somebody asked for and the node cannot give is ended after minutes: back to what is in force."""
+    pod = deploy(cluster, namespace)
+    _fill(cluster, namespace, pod, leaving_bytes=60 * MIB)
+    cluster.apply(policy(), namespace=namespace)
+    operator(prometheus(history=past(pod, 50)).url)
+    wait_for("the first look", lambda: forecast(cluster, namespace).get("summary", {}).get("peak"), 40)
+    resize_by_hand(cluster, pod, request="500Mi", limit="600Mi")
+    wait_for("the obstacle", lambda: blocked(cluster, namespace) == "ResizeDeferred", 20)
+
+    _pretend_long_wait(cluster, pod)
+
+    wait_for("the size in force", lambda: _bytes(sizes(now(cluster, pod))[0]) <= 124 * MIB, 20)
+    notes = wait_for("an Event that says so", lambda: events(cluster, namespace, "ResizeGivenUp"), 10)
+    assert "memory back to what is in force" in notes[0]
+    assert workloads.restarts(now(cluster, pod)) == 0
+
+
+def test_a_refused_resize_is_said_and_tried_again_with_what_is_allowed(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """A bound that came after the last look: the API server's words are on the forecast, then the bound is kept."""
+    cluster.apply(policy(), namespace=namespace)
+    started = operator(prometheus().url, inventory_interval="15s")
+    deploy(cluster, namespace, hold={"SCHEDULE": "0s=10Mi,5s=65Mi"}, request="20Mi", limit="40Mi")
+    see_passes(started, 1)
+    _set_largest(cluster, namespace, "70Mi")
+
+    wait_for("the refusal", lambda: blocked(cluster, namespace) == "Refused", 40)
+    assert "maximum memory usage per Container is 70Mi" in events(cluster, namespace, "ResizeRefused")[0]
+    [pod] = workloads.pods(cluster, namespace, "web")
+    resized(cluster, pod, lambda limit: limit == 70 * MIB, deadline_s=90)
+    wait_for("no obstacle", lambda: blocked(cluster, namespace) == "", 20)
+
+
+def _set_largest(cluster: Cluster, namespace: str, largest: str, ratio: str = "") -> None:
+    """A LimitRange of containers."""
+    rule = {"type": "Container", "max": {"memory": largest}}
+    if ratio:
+        rule["maxLimitRequestRatio"] = {"memory": ratio}
+    bounds = {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "l"}, "spec": {"limits": [rule]}}
+    cluster.apply(bounds, namespace=namespace)
+
+
+def _set_quota(cluster: Cluster, namespace: str, requests: str) -> None:
+    """Bound a namespace's memory requests, and wait until what it has is counted."""
+    hard = {"hard": {"requests.memory": requests}}
+    cluster.apply(
+        {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": {"name": "q"}, "spec": hard}, namespace=namespace
+    )
+    path = f"/api/v1/namespaces/{namespace}/resourcequotas/q"
+    wait_for("the quota to be counted", lambda: cluster.api.get(path)["status"].get("used"), 10)
+
+
+def _bytes(quantity: str | None) -> int:
+    """Of a quantity as the operator writes it."""
+    assert quantity is not None
+    return int(quantity[:-2]) * UNITS[quantity[-2:]] if quantity[-2:] in UNITS else int(quantity)
+
+
+def _held_back(cluster: Cluster, namespace: str) -> str:
+    """What the policy's Ready condition says of pods that cannot have their size."""
+    return str(condition(cluster, namespace, "Ready").get("message", "")).partition("held back: ")[2]
+
+
+def _allocatable(cluster: Cluster, pod: Json) -> int:
+    """Memory that its node has for pods."""
+    text = cluster.api.get(f"/api/v1/nodes/{pod['spec']['nodeName']}")["status"]["allocatable"]["memory"]
+    return _bytes(text)
+
+
+def _fill(cluster: Cluster, namespace: str, pod: Json, leaving_bytes: int) -> None:
+    """Take a node's memory by a request that is never used."""
+    path = f"/api/v1/pods?fieldSelector=spec.nodeName%3D{pod['spec']['nodeName']}"
+    listed = wait_for("other tests' pods to be gone", lambda: _all_of(namespace, cluster.api.get(path)["items"]), 60)
+    taken = sum(
+        _bytes(container["resources"].get("requests", {}).get("memory", "0Mi"))
+        for each in listed
+        if each["status"]["phase"] == "Running"
+        for container in each["spec"]["containers"]
+    )
+    filling = (_allocatable(cluster, pod) - taken - leaving_bytes) // MIB
+    container = {
+        "name": "filler",
+        "image": images.MEMHOG,
+        "imagePullPolicy": "Never",
+        "resources": {"requests": {"memory": f"{filling}Mi"}},
+    }
+    spec = {"nodeName": pod["spec"]["nodeName"], "terminationGracePeriodSeconds": 1, "containers": [container]}
+    filler = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "filler", "labels": {"app": "filler"}}}
+    cluster.apply(filler | {"spec": spec}, namespace=namespace)
+    workloads.wait_until_ready(cluster, namespace, "filler")
+
+
+def _all_of(namespace: str, pods: list[Json]) -> list[Json] | None:
+    """These pods, unless one is of another namespace."""
+    return pods if all(each["metadata"]["namespace"] == namespace for each in pods) else None
+
+
+def _pretend_long_wait(cluster: Cluster, pod: Json) -> None:
+    """Let the pod's status say that its resize waits since long ago, as it would after minutes."""
+    pending = {"type": "PodResizePending", "lastTransitionTime": "2020-01-01T00:00:00Z"}
+    path = f"/api/v1/namespaces/{pod['metadata']['namespace']}/pods/{pod['metadata']['name']}/status"
+    cluster.api.request("PATCH", path, {"status": {"conditions": [pending]}})
