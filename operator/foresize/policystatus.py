@@ -64,12 +64,18 @@ def of_findings(found: Findings, before: Json, now_s: float) -> Json:
     }
 
 
+def is_ready(status: Json) -> bool:
+    """Whether a policy is worked on, by its status."""
+    return any((each["type"], each["status"]) == ("Ready", "True") for each in status["conditions"])
+
+
 def is_due(status: Json, before: Json, now_s: float) -> bool:
-    """Whether a status has to be written: it says something new, or the time of its last pass is minutes old."""
-    if {**status, "lastPass": None} != {**before, "lastPass": None}:
+    """Whether a status has to be merged into what is there: it says something new, or its last pass is minutes old."""
+    merged = {**before, **status}
+    if {**merged, "lastPass": None} != {**before, "lastPass": None}:
         return True
     written_s = instant_s(before.get("lastPass"))
-    return written_s is not None and now_s - written_s >= REPORT_EVERY_S
+    return "lastPass" in status and written_s is not None and now_s - written_s >= REPORT_EVERY_S
 
 
 def _counts(looks: Sequence[Look], now_s: float) -> Json:

@@ -68,10 +68,10 @@ def test_six_modules_write_to_the_cluster_at_all() -> None:
     writers = {name: wrote for name, tree in trees(HANDS) if (wrote := methods_called(tree, "api") & WRITES)}
 
     assert {
-        "actpass.py": {"patch"},  # status of MemoryPolicies
         "admission.py": {"create", "replace"},  # MemorySizes
         "events.py": {"create"},  # Events
         "lease.py": {"patch"},  # its own Lease
+        "policyreport.py": {"patch"},  # status of MemoryPolicies
         "records.py": {"create", "replace", "patch", "delete"},  # MemoryForecasts
         "resize.py": {"patch"},  # pods/resize
     } == writers
