@@ -18,6 +18,8 @@ from foresize.settings import Settings
 
 SETTINGS = "settings"
 """Where `foresize run` puts them; under `kopf run` they are read from the environment."""
+SEEN = "seen"
+"""What was last seen of a policy."""
 
 
 @kopf.on.startup()
@@ -39,9 +41,12 @@ async def stop(memo: kopf.Memo, **_: object) -> None:
 
 
 @kopf.on.event("foresize.dev", "v1alpha1", "memorypolicies")
-async def policy_changed(memo: kopf.Memo, **_: object) -> None:
-    """A policy came, changed or went: the next pass is now."""
-    memo.runtime.wake()
+async def policy_changed(memo: kopf.Memo, meta: kopf.Meta, event: kopf.RawEvent, **_: object) -> None:
+    """A policy came, changed or went: the next pass is now. A new status is no change: passes write it themselves."""
+    seen = (event["type"] == "DELETED", meta.get("generation"))
+    if memo.get(SEEN) != seen:  # kopf keeps a memo for each policy
+        memo[SEEN] = seen
+        memo.runtime.wake()
 
 
 @kopf.on.probe(id="secondsSinceLastGoodPass")

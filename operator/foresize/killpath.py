@@ -6,6 +6,7 @@ The watch's thread only hands over; looks and writes happen in a few threads of 
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -41,6 +42,7 @@ class KillPath:
     ) -> None:
         self._attendant, self._admission, self._events = attendant, admission, said
         self._acts, self._wake = acts, wake
+        self._closed = threading.Event()
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="kill")
 
     def on_kill(self, pod: PodView, container: ContainerView) -> None:
@@ -61,11 +63,12 @@ class KillPath:
                 self._wake()
             return
         self._note_birth(managed, pod, container)
-        if container.last_kill is not None:
+        if container.last_kill is not None and not self._closed.is_set():
             self._threads.submit(self._attend, managed, pod, time.monotonic())
 
     def close(self) -> None:
         """Take no more work."""
+        self._closed.set()
         self._threads.shutdown(wait=False, cancel_futures=True)
 
     def _attend(self, managed: Managed, pod: PodView, seen_at_s: float) -> None:
@@ -73,8 +76,9 @@ class KillPath:
         if senses is None:
             return
         try:
-            self._attendant.attend(managed, lambda: self._acts.pods(managed), senses, time.time(), only=pod.uid)
+            look = self._attendant.attend(managed, lambda: self._acts.pods(managed), senses, time.time(), only=pod.uid)
             metrics.KILL_TO_RESIZE.observe(time.monotonic() - seen_at_s)
+            self._acts.announce(managed, look)
         except Exception:  # the next pass does what could not be done here
             logger.exception("%s/%s was not attended to after a kill", pod.namespace, pod.name)
 

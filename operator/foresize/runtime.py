@@ -41,7 +41,7 @@ class Runtime:
     def __init__(self, settings: Settings, api: Api) -> None:
         self._settings, self._api = settings, api
         self._source = settings.source()
-        self._lease = Lease(api, settings.operator_namespace, settings.lease_duration_s, self.wake)
+        self._lease = Lease(api, settings.operator_namespace, settings.lease_duration_s, self._took_over)
         self._fence = Fence(self._lease.held)
         self._records, self._admission = Records(api, self._lease.held), Admission(api, self._fence)
         self._events = Events(api, self._lease.identity)
@@ -68,7 +68,8 @@ class Runtime:
         self._kills = KillPath(attendant, self._admission, self._events, acts=self._acts, wake=self.wake)
         self._woken, self._stopped = threading.Event(), threading.Event()
         self._good_pass_s, self._came_round_s = 0.0, time.monotonic()
-        self._loaded = False
+        self._term, self._loaded_in = 0, -1
+        """How often the lease was taken, and in which of these times the last holder's memory was read."""
 
     def start(self) -> None:
         """Compete for the lease, watch pods, run the loops. Returns at once."""
@@ -99,7 +100,13 @@ class Runtime:
 
     def is_stuck(self) -> bool:
         """Whether the act loop hangs. While an API server or a Prometheus is away it comes round still."""
-        return time.monotonic() - self._came_round_s > STUCK_AFTER_S
+        return time.monotonic() - max(self._came_round_s, self._acts.moved_at_s) > STUCK_AFTER_S + self._settings.tick_s
+
+    def _took_over(self) -> None:
+        """The lease was taken: what this process remembers is older than what the last holder wrote."""
+        self._term += 1
+        self._acts.rest()
+        self.wake()
 
     def _on_kill(self, pod: PodView, container: ContainerView) -> None:
         self._kills.on_kill(pod, container)
@@ -124,12 +131,12 @@ class Runtime:
     def _may_act(self) -> bool:
         """Whether this process is the writer, knows what the last one remembered, and sees the pods."""
         if not self._lease.held():
-            self._loaded = False
-            self._woken.wait(min(1.0, self._settings.tick_s))
+            self._acts.rest()
             return False
-        if not self._loaded:
-            self._loaded = self._guarded("load", self._load)
-        return self._loaded and self._watch.synced()
+        term = self._term
+        if self._loaded_in != term and self._guarded("load", self._load):
+            self._loaded_in = term
+        return self._loaded_in == term and self._watch.synced()
 
     def _load(self) -> None:
         self._records.load(self._settings.namespaces)
@@ -142,7 +149,9 @@ class Runtime:
         while not self._stopped.wait(REFIT_LOOKS_S):
             if self._source is None or not self._lease.held():
                 continue
-            due = self._forecasts.due(self._acts.scene.assignments, time.time())
+            scene = self._acts.scene
+            # Without a scene nothing is known of workloads, not even that they are gone.
+            due = self._forecasts.due(scene.assignments, time.time()) if scene.assignments else []
             if due and self._guarded("refit", partial(self._refit, self._source, due)):
                 self.wake()
 
