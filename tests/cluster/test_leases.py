@@ -7,6 +7,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from foresize_dev import processes
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.operator_process import Operator
@@ -47,7 +48,7 @@ def test_an_operator_that_was_frozen_does_not_write_over_its_heir(
     with _another(first) as second:
         resized(cluster, pod, lambda limit: limit > 200 * MIB)
         see_passes(first)
-        with _frozen(first):
+        with _frozen(first.pid):
             wait_for("the second to take over", lambda: counter(second, "foresize_leader") == 1, 30)
             see_passes(second)
             since = cluster.audit.mark()
@@ -61,6 +62,28 @@ def test_an_operator_that_was_frozen_does_not_write_over_its_heir(
         assert written == counter(first, "foresize_api_writes_total")
 
 
+def test_an_api_server_that_stands_still_is_outlived(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """The operator loses its lease, is not restarted, takes the lease again and goes on where it was."""
+    pod = deploy(cluster, namespace)
+    cluster.apply(policy(), namespace=namespace)
+    started = operator(prometheus(history=past(pod, 200)).url)
+    resized(cluster, pod, lambda limit: limit > 200 * MIB)
+    before = started.pid
+
+    with _frozen(processes.pid_of(cluster.state, "kube-apiserver")):
+        wait_for("the lease to be lost", lambda: counter(started, "foresize_leader") == 0, 30)
+    wait_for("the lease to be held again", lambda: counter(started, "foresize_leader") == 1, 60)
+    since = cluster.audit.mark()
+    resize_by_hand(cluster, pod, request="64Mi", limit="128Mi")
+
+    resized(cluster, pod, lambda limit: limit > 200 * MIB)
+    see_passes(started)
+    assert 1 == len(resizes(cluster, started, namespace, since))
+    assert before == started.pid
+
+
 @contextmanager
 def _another(first: Operator) -> Iterator[Operator]:
     """A second operator with the settings of the first."""
@@ -72,11 +95,11 @@ def _another(first: Operator) -> Iterator[Operator]:
 
 
 @contextmanager
-def _frozen(operator: Operator) -> Iterator[None]:
-    """Its processes stand still, as on a node that hangs."""
-    assert operator.pid is not None
-    os.killpg(operator.pid, signal.SIGSTOP)
+def _frozen(pid: int | None) -> Iterator[None]:
+    """A process and its children stand still, as on a node that hangs."""
+    assert pid is not None
+    os.killpg(pid, signal.SIGSTOP)
     try:
         yield
     finally:
-        os.killpg(operator.pid, signal.SIGCONT)
+        os.killpg(pid, signal.SIGCONT)
