@@ -45,7 +45,9 @@ def policy(name: str = "web", generation: int = 1, **spec: Any) -> Policy:
     target = {"ref": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}
     made = {"namespace": "shop", "name": name, "uid": f"uid-{name}", "generation": generation}
     metadata = {**made, "creationTimestamp": "2026-11-01T00:00:00Z"}
-    parsed = parse({"metadata": metadata, "spec": {"target": target, "history": {"window": "1h"}, "horizon": "1h", **spec}})
+    parsed = parse(
+        {"metadata": metadata, "spec": {"target": target, "history": {"window": "1h"}, "horizon": "1h", **spec}}
+    )
     assert isinstance(parsed, Policy), parsed
     return parsed
 
