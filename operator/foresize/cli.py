@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import os
 import sys
+from collections.abc import Callable
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.text import Text
 
-from foresize.settings import FIELDS, Settings, SettingsProblem
+from foresize.settings import FIELDS, Field, Settings, SettingsProblem
+from foresize.words import plain
 
 USAGE = 2
 FAILED = 1
@@ -30,19 +35,38 @@ def version() -> None:
     typer.echo(installed_version("foresize"))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def run(context: typer.Context) -> None:
+def _with_settings(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each setting, made of the table that documents them."""
+    options = {field.name: _option(field) for field in FIELDS}
+    keyword = inspect.Parameter.KEYWORD_ONLY
+    named = [inspect.Parameter(name, keyword, default="", annotation=option) for name, option in options.items()]
+    command.__signature__ = inspect.Signature(named)  # type: ignore[attr-defined]  # typer reads it
+    command.__annotations__ = dict(options)
+    return command
+
+
+def _option(field: Field) -> Any:  # noqa: ANN401 - a type of typing's own
+    shown = f"{field.help} {field.allowed[0].upper()}{field.allowed[1:]}. Default: {field.default or 'empty'}."
+    return Annotated[str, typer.Option(field.flag, metavar="", help=escape(shown), show_default=False)]
+
+
+@app.command()
+@_with_settings
+def run(**given: str) -> None:
     """Run the operator until it is stopped.
 
-    Every setting is an environment variable FORESIZE_NAME or a flag --name; docs/settings.md lists them.
+    Each option is an environment variable too, FORESIZE_TICK for --tick; the option wins.
     """
     try:
-        settings = Settings.from_environment(os.environ, _flags(context.args))
+        settings = Settings.from_environment(os.environ, given)
     except SettingsProblem as problem:
-        _refuse(str(problem))
-    from foresize.serving import serve  # noqa: PLC0415 - kopf is not needed to print a version
+        _refuse(str(problem), USAGE)
+    from foresize.serving import NotServedError, serve  # noqa: PLC0415 - kopf is not needed to print a version
 
-    serve(settings)
+    try:
+        serve(settings)
+    except NotServedError as error:
+        _refuse(str(error), FAILED)
 
 
 @app.command()
@@ -54,7 +78,8 @@ def explain(
     from foresize.explain import NotExplainedError, explained  # noqa: PLC0415 - as above
 
     try:
-        Console().print(explained(workload, kubeconfig))
+        for line in explained(workload, kubeconfig):
+            Console().print(Text(plain(line), "" if line.startswith(" ") else "bold"), soft_wrap=True)
     except NotExplainedError as error:
         _refuse(str(error), error.code)
 
@@ -72,26 +97,11 @@ def replay(
     try:
         show(traces, picture, Console())
     except (OSError, ValueError) as error:
-        _refuse(str(error))
+        _refuse(str(error), USAGE)
 
 
-def _flags(arguments: list[str]) -> dict[str, str]:
-    """`--name value` and `--name=value` of the settings; anything else is refused with what there is."""
-    known = {field.flag: field.name for field in FIELDS}
-    given: dict[str, str] = {}
-    rest = iter(arguments)
-    for argument in rest:
-        flag, has_value, value = argument.partition("=")
-        if flag not in known:
-            _refuse(f"{flag} is no setting; there are {', '.join(sorted(known))}")
-        given[known[flag]] = value if has_value else next(rest, "")
-        if not given[known[flag]]:
-            _refuse(f"{flag} needs a value")
-    return given
-
-
-def _refuse(message: str, code: int = USAGE) -> NoReturn:
-    Console(stderr=True).print(f"foresize: {message}", style="red", highlight=False, markup=False)
+def _refuse(message: str, code: int) -> NoReturn:
+    Console(stderr=True).print(Text(f"foresize: {plain(message)}", "red"), soft_wrap=True)
     sys.exit(code)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-
-from rich.markup import escape
+from urllib.parse import quote
 
 from foresize.kubeapi import ApiError, NotFound, connect
 from foresize.quantities import memory_bytes, people
@@ -24,7 +23,7 @@ class NotExplainedError(Exception):
         self.code = code
 
 
-def explained(workload: str, kubeconfig: str | None) -> str:
+def explained(workload: str, kubeconfig: str | None) -> list[str]:
     """The sizes of `NAMESPACE/[KIND/]NAME` and what is behind them.
 
     Raises:
@@ -37,13 +36,13 @@ def explained(workload: str, kubeconfig: str | None) -> str:
     try:
         api = connect(kubeconfig)
         for kind in parts[1:-1] or KINDS:
-            path = f"/apis/{API_VERSION}/namespaces/{namespace}/memoryforecasts/{object_name(kind, name)}"
+            where = f"namespaces/{quote(namespace, safe='')}/memoryforecasts/{quote(object_name(kind, name), safe='')}"
             try:
-                return "\n".join(sentences(api.get(path)))
+                return list(sentences(api.get(f"/apis/{API_VERSION}/{where}")))
             except NotFound:
                 continue
     except ApiError as error:
-        raise NotExplainedError(f"the cluster did not answer: {error}", 1) from error
+        raise NotExplainedError(str(error), 1) from error
     hint = f"kubectl get memorypolicies -n {namespace} tells whether one selects it"
     raise NotExplainedError(f"{namespace} has no MemoryForecast of {name}; {hint}", 1)
 
@@ -55,30 +54,31 @@ def sentences(forecast: Json) -> Iterator[str]:
     where = f"{forecast['metadata']['namespace']}/{workload.get('kind')}/{workload.get('name')}"
     seen = status.get("observedAt", "not yet")
     state = status.get("summary", {}).get("state", "")
-    yield f"[bold]{where}[/] under MemoryPolicy {spec.get('policy')}, seen {seen}: {state}"
+    yield f"{where} under MemoryPolicy {spec.get('policy')}, seen {seen}: {state}"
     for row in status.get("containers") or []:
         yield from _container(row)
 
 
 def _container(row: Json) -> Iterator[str]:
-    yield f"\n[bold]{row['name']}[/]: request {row.get('request', 'none')}, limit {row.get('limit', 'none')}"
+    yield ""
+    yield f"{row['name']}: request {row.get('request', 'none')}, limit {row.get('limit', 'none')}"
     yield f"  wanted: request {row.get('wantedRequest', 'none')}, limit {row.get('wantedLimit', 'none')}"
-    yield f"  why: {row.get('reason')}: {escape(row.get('message', ''))}"
+    yield f"  why: {row.get('reason')}: {row.get('message', '')}"
     if "peak" in row:
-        yield f"  forecast: a peak of {row['peak']} at {row['peakAt']} by {row['model']}{_tested(row)}"
-        yield f"  shape: {row['shape']}{_growth(row)}, {row.get('historyDays')} days of history"
-        steps = [f"{step['request']} from {step['at']}" for step in row.get("plan") or []]
+        yield f"  forecast: a peak of {row['peak']} at {row.get('peakAt')} by {row.get('model')}{_tested(row)}"
+        yield f"  shape: {row.get('shape')}{_growth(row)}, {row.get('historyDays')} days of history"
+        steps = [f"{step.get('request')} from {step.get('at')}" for step in row.get("plan") or []]
         yield f"  plan: {', '.join(steps)}"
     if row.get("templateRequest") or row.get("templateLimit"):
         template = (row.get("templateRequest", "none"), row.get("templateLimit", "none"))
         yield f"  its template says: request {template[0]}, limit {template[1]}"
     for kill in row.get("kills") or []:
-        yield f"  killed at {kill['at']} at its limit of {kill.get('limit', 'none')}"
+        yield f"  killed at {kill.get('at')} at its limit of {kill.get('limit', 'none')}"
     if "lastChange" in row:
         change = row["lastChange"]
-        yield f"  last change {change['at']}: {escape(change['message'])}"
+        yield f"  last change {change.get('at')}: {change.get('message', '')}"
     if "blocked" in row:
-        yield f"  blocked: {row['blocked']['reason']}: {escape(row['blocked']['message'])}"
+        yield f"  blocked: {row['blocked'].get('reason')}: {row['blocked'].get('message', '')}"
 
 
 def _tested(row: Json) -> str:

@@ -214,6 +214,8 @@ def connect(kubeconfig: str | None = None) -> Api:
             config.load_kube_config(config_file=kubeconfig, client_configuration=settings)
     except ConfigException as error:
         raise ApiError(0, f"no cluster to talk to: {error}") from error
+    except Exception as error:  # the library lets through whatever a file that is no kubeconfig makes of it
+        raise ApiError(0, f"no cluster to talk to: the kubeconfig cannot be read: {error}") from error
     settings.retries = False
     return Api(client.ApiClient(settings))
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
+from foresize.words import plain
 from foresize_forecast.replay import peers, traces
 from foresize_forecast.replay.figures import Figures, figures
 from foresize_forecast.replay.ours import Foresize
@@ -30,13 +32,14 @@ def show(path: Path | None, picture: Path, console: Console) -> None:
     plays = [_played(trace, sizer, console) for sizer in _sizers()]
     console.print(table(trace, plays, "bundled sample" if path is None else path.name))
     draw(plays, picture)
-    console.print(f"picture: {picture}", highlight=False)
+    console.print(Text(f"picture: {plain(str(picture))}"), soft_wrap=True)
 
 
 def table(trace: History, plays: Sequence[Played], source: str) -> Table:
     """One row a sizer; what is better where is said in the heading."""
     days = sum(trace.observed_days())
-    made = Table(title=f"{source}: {len(trace.containers)} containers, {days:.0f} container-days; less is better")
+    words = f"{plain(source)}: {len(trace.containers)} containers, {days:.0f} container-days; less is better"
+    made = Table(title=Text(words))
     for heading in ("sizer", "slack (bytes)", "kill episodes", "time above request", "limit / peak", "changes a day"):
         made.add_column(heading, justify="left" if heading == "sizer" else "right")
     for played in plays:

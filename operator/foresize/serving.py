@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 import logging
+import socket
 
 import kopf
 
 from foresize import handlers
+from foresize.kubeapi import ApiError, connect
 from foresize.settings import Settings
 
 
+class NotServedError(Exception):
+    """Why the operator cannot run, for a person to read."""
+
+
 def serve(settings: Settings) -> None:
-    """Run until a signal ends it."""
+    """Run until a signal ends it.
+
+    Raises:
+        NotServedError: there is no way to a cluster, or a port is taken; nothing was done.
+    """
+    _check(settings)
     formats = {"json": kopf.LogFormat.JSON, "plain": kopf.LogFormat.FULL}
     kopf.configure(log_format=formats[settings.log_format])
     logging.getLogger().setLevel(settings.log_level.upper())
@@ -25,3 +36,18 @@ def serve(settings: Settings) -> None:
         liveness_endpoint=probe,
         memo=kopf.Memo({handlers.SETTINGS: settings}),
     )
+
+
+def _check(settings: Settings) -> None:
+    """What would otherwise fail inside kopf, which tells it in a page of its own words and tries again."""
+    try:
+        connect()
+    except ApiError as error:
+        raise NotServedError(str(error)) from error
+    for port in filter(None, (settings.metrics_port, settings.probe_port)):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("", port))
+            except OSError as error:
+                raise NotServedError(f"port {port} cannot be served: {error.strerror}") from error
