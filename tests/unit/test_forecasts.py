@@ -1,0 +1,122 @@
+"""What a MemoryForecast shows of one look at a workload."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from builders import NOW_S, container, forecasted, mi, pod, size
+from foresize.forecasts import MAX_ROWS, Look, status_of
+from foresize_forecast.outlook import NoOutlook, Score, Shape, ShapeKind
+from foresize_forecast.plan import Forecasted
+from foresize_forecast.pods import Kill
+from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.sizes import QosClass, Size, WorkloadPolicy
+from foresize_forecast.state import WorkloadState
+from foresize_forecast.workload import Observation, review
+
+
+def look(
+    forecasts: dict[str, Forecasted | NoOutlook] | None = None,
+    template: dict[str, Size] | None = None,
+    state: WorkloadState | None = None,
+    **changes: Any,
+) -> Look:
+    """A look at one pod that has its template's sizes."""
+    sizes = template or {"app": size(64, 128)}
+    views = [container(name, present) for name, present in sizes.items()]
+    seen = Observation(NOW_S, (pod(*views),), {}, sizes, QosClass.BURSTABLE)
+    known = forecasts if forecasts is not None else {"app": forecasted([100.0] * 12)}
+    found = review(state or WorkloadState(), seen, known, WorkloadPolicy())
+    return replace(Look(seen, found, known, applies=True), **changes)
+
+
+def row(one: Look, number: int = 0) -> dict[str, Any]:
+    """A container's row."""
+    found: dict[str, Any] = status_of(one)["containers"][number]
+    return found
+
+
+def test_the_same_look_says_the_same() -> None:
+    """A status has no clock reading of its own, or it would be written at each tick."""
+    assert status_of(look()) == status_of(look())
+
+
+def test_the_container_that_weighs_most_is_in_front() -> None:
+    """`kubectl get memoryforecasts` shows the largest of a pod's containers."""
+    template = {"app": size(200, 400), "proxy": size(20, 40)}
+
+    assert "app" == status_of(look(template=template))["summary"]["container"]
+
+
+def test_a_hundred_containers_are_enough() -> None:
+    """More are not shown: an object must stay readable, and below what etcd takes."""
+    template = {f"c{number:03}": size(64, 128) for number in range(150)}
+
+    assert MAX_ROWS == len(status_of(look(template=template))["containers"]) == 100
+
+
+def test_quantities_are_whole() -> None:
+    """Sizes are quantities that Kubernetes can read: no fraction, no exponent, MiB where it divides."""
+    shown = row(look({"app": forecasted([100.7] * 12)}))
+
+    # 100.7 MiB are shown rounded up to a whole MiB.
+    assert ("101Mi", "64Mi", "128Mi") == (shown["peak"], shown["request"], shown["limit"])
+    assert all(value.isalnum() for name, value in shown.items() if name.startswith(("wanted", "template", "peakLow")))
+
+
+def test_what_is_not_known_is_left_out() -> None:
+    """No forecast: no peak, no model, no `null`; the state says so."""
+    status = status_of(look({"app": NoOutlook("NoSamples", "none")}))
+
+    assert "NoForecast" == status["summary"]["state"]
+    assert {"peak", "model", "plan", "lastChange", "kills", "blocked"}.isdisjoint(status["containers"][0])
+    assert None not in status["containers"][0].values()
+
+
+def test_no_container_is_named() -> None:
+    """A policy that names none of a workload's containers shows that, and no row."""
+    nothing = replace(look(), review=replace(look().review, verdicts={}))
+
+    assert {"summary": {"state": "NoContainer"}, "containers": []} == status_of(nothing)
+
+
+def test_states_in_one_word() -> None:
+    """Sized, recommended only, left alone and why, or what is in the way."""
+    refused = {"web-abc-1": Blocked(Obstacle.REFUSED, "no")}
+    looks = [look(), look(applies=False), look(quiet="Paused"), look(blocked=refused)]
+
+    assert ["Sized", "Recommended", "Paused", str(Obstacle.REFUSED)] == [
+        status_of(each)["summary"]["state"] for each in looks
+    ]
+
+
+def test_kills_and_what_is_in_the_way() -> None:
+    """Each kill with its time and limit, and the first obstacle in its own words."""
+    state = WorkloadState().with_container(
+        "app", replace(WorkloadState().container("app"), kills=(Kill(NOW_S - 60, mi(128)), Kill(NOW_S, None)))
+    )
+    shown = row(look(state=state, blocked={"web-abc-1": Blocked(Obstacle.REFUSED, "exceeded quota")}))
+
+    # 1_800_000_000 is 2027-01-15T08:00:00Z.
+    assert [{"at": "2027-01-15T07:59:00Z", "limit": "128Mi"}, {"at": "2027-01-15T08:00:00Z"}] == shown["kills"]
+    assert {"reason": str(Obstacle.REFUSED), "message": "exceeded quota"} == shown["blocked"]
+
+
+def test_figures_of_the_backtest() -> None:
+    """Rounded, so that they drift as seldom as they mean something."""
+    score = Score(origins=8, pinball=0.123456, coverage=0.98765, slack=0.2, exceedances=1)
+    shown = row(look({"app": forecasted([100.0] * 12, score=score)}))
+
+    assert {"origins": 8, "pinball": 0.1235, "coverage": 0.9877, "slack": 0.2, "exceedances": 1} == shown["backtest"]
+
+
+def test_growth_is_told_of_what_grows() -> None:
+    """10 MiB a day; only a leak is told when it meets its limit."""
+    rate = mi(10) / 86_400
+    growing = row(look({"app": forecasted([100.0] * 12, shape=Shape(ShapeKind.GROWING, growth_bytes_per_s=rate))}))
+    shrinking = row(look({"app": forecasted([100.0] * 12, shape=Shape(ShapeKind.FLAT, growth_bytes_per_s=-rate))}))
+
+    assert "10Mi" == growing["growthPerDay"]
+    assert "timeToLimit" not in growing
+    assert "growthPerDay" not in shrinking
