@@ -42,10 +42,6 @@ class Plan:
         """The maximum over the horizon: what a pod gets that is born while nobody watches the clock."""
         return max(step.request_bytes for step in self.steps)
 
-    def next_change(self, now_s: float) -> Step | None:
-        """The first step after `now_s`."""
-        return next((step for step in self.steps if step.at_s > now_s), None)
-
 
 @dataclass(frozen=True, slots=True)
 class Forecasted:
