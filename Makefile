@@ -51,4 +51,4 @@ down: ## remove that cluster and every trace of it
 
 lock: install ## renew the hashed locks: requirements.lock (the image), requirements-dev.lock (development and CI)
 	$(COMPILE) --upgrade --output-file requirements.lock pyproject.toml
-	$(COMPILE) --upgrade --constraint requirements.lock --group dev --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) --upgrade --constraint requirements.lock --group dev --all-extras --output-file requirements-dev.lock pyproject.toml
