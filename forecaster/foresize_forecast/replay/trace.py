@@ -96,9 +96,10 @@ class Sizes:
 class Sizer(Protocol):
     """A way to size containers, as it would run in a cluster.
 
-    What is in force in column k was decided one tick before, from samples that were one tick old then: it depends on
-    `usage[:, : k - 1]`, and on the sizer's own kills (usage above its limit) up to column k - 1, for a pod watch tells
-    of those at once. Nothing else of the trace may leak in: cutting a trace never changes the sizes before the cut.
+    What is in force in column k was decided at its start, from what had been read by then: it depends on
+    `usage[:, : k - LAG_COLUMNS + 1]` (a reaction lag of one step: 60 s for minutes) and on the sizer's own kills (usage
+    above its limit) up to column k - 1. Nothing else of the trace may leak in: cutting a trace never changes the sizes
+    before the cut.
     """
 
     name: str
@@ -109,8 +110,8 @@ class Sizer(Protocol):
         ...
 
 
-LAG_COLUMNS = 2
-"""A sample of column k can bear on the sizes of column k + 2: one tick until it is read, one until it is in force."""
+LAG_COLUMNS = 1
+"""A sample of column k can bear on the sizes of column k + 1 at the earliest: the reaction lag is one step."""
 FIRST_SIZE_S = 3600
 
 
