@@ -1,0 +1,231 @@
+"""The size of the next run of a Job, from the runs before it.
+
+A run is sized twice over. Until its own samples are read, by elapsed time: what the runs before it needed so soon after
+their start. From then on by the level it has reached: the steepest rise that any run before it made from such a level,
+within the time that a new size takes to come into force. Both have the head room at which room and kills cost least
+(`headroom`). So a size is raised ahead of the rise and lowered after it, in place, and a run of ten hours that needs
+its peak for ten minutes pays for ten minutes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+import numpy as np
+
+from foresize_forecast.headroom import KILL_PRICE, headroom
+from foresize_forecast.runs_digest import LEVELS, Pace, RunDigest, filled, level_index, levels
+from foresize_forecast.series import FloatArray, IntArray
+
+MIN_RUNS = 3
+"""With fewer runs before it a run starts at its declared size."""
+CHARGE_BYTES = 4 * (1 << 20)
+"""The kernel charges memory in batches of 64 pages a CPU: 4 MiB on 16 CPUs that no sample shows (mm/memcontrol.c)."""
+COLD_FACTOR = 2.0
+"""A run that few came before is lowered to this many times the highest that is known: as a kill would double it."""
+COLD_S = 300
+"""... once it has shown this much of itself, or one run before it has shown how runs end."""
+RETRY_FACTOR = 2.0
+"""A failed attempt is followed by one of twice its size: any need is reached in its logarithm of attempts."""
+RETRY_LEAD_SHARE = 0.1
+"""A retry is at its larger size this much earlier than the kill: runs of the same work differ in speed."""
+
+
+BAND = 0.05
+"""A fall by less is not worth a resize."""
+
+
+class Basis(StrEnum):
+    """What a plan rests on."""
+
+    DECLARED = "Declared"
+    RUNS = "Runs"
+    RETRY = "Retry"
+
+
+@dataclass(frozen=True, slots=True)
+class RunHistory:
+    """What is known of a Job before a run of it.
+
+    Attributes:
+        pace: of all its runs' rows.
+        declared_bytes: what its owner wrote.
+        runs: those that have ended, in the order in which they did.
+    """
+
+    pace: Pace
+    declared_bytes: float
+    runs: tuple[RunDigest, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """How an attempt at a run is sized.
+
+    Attributes:
+        basis: what it rests on.
+        message: the same for people.
+        pace: of the rows.
+        start: shape (start_rows,), bytes: sizes by elapsed time.
+        factors: shape (LEVELS,): size over level, NaN where no run before was at such a level.
+        peak_bytes: what the highest run needs, with head room; no level below it is sized above it.
+        ceiling_bytes: no first attempt gets more than was declared.
+        cold_rows: rows after which a run without forerunners may be lowered.
+        floor_bytes: what a retry does not go below from `floor_row` on.
+        floor_row: elapsed rows.
+    """
+
+    basis: Basis
+    message: str
+    pace: Pace
+    start: FloatArray
+    factors: FloatArray
+    peak_bytes: float
+    ceiling_bytes: float
+    cold_rows: int = 0
+    floor_bytes: float = 0.0
+    floor_row: int = 0
+
+    def wanted(self, usage: FloatArray) -> FloatArray:
+        """The size that each row asks for, shape (rows,), bytes.
+
+        Row k rests on the rows up to k - `pace.lag_rows` and on nothing later.
+
+        Args:
+            usage: shape (rows,), bytes: the run so far; NaN in gaps.
+        """
+        rows = np.arange(usage.size)
+        early = self.start[np.minimum(rows, self.start.size - 1)]
+        lag = self.pace.lag_rows
+        if usage.size > lag:
+            known = filled(usage[:-lag])
+            late = self._cold(known) if self.basis is Basis.DECLARED else self._warm(known)
+            early = np.concatenate([early[:lag], late])
+        sized = np.minimum(early + CHARGE_BYTES, self.ceiling_bytes)
+        floor = np.where(rows >= self.floor_row, self.floor_bytes, 0.0)
+        wanted: FloatArray = np.maximum(sized, floor)
+        return wanted
+
+    def _warm(self, known: FloatArray) -> FloatArray:
+        level = levels(known, self.pace)
+        factor = self.factors[level_index(level)]
+        seen_before = np.minimum(level * factor, np.maximum(self.peak_bytes, level))
+        lag = self.pace.lag_rows
+        past = np.concatenate([np.full(min(lag, level.size), level[0]), level[:-lag]])
+        ahead = level + COLD_FACTOR * np.maximum(level - past, 0.0)
+        new = np.maximum(self.peak_bytes, ahead)
+        sized: FloatArray = np.where(np.isnan(factor), new, seen_before)
+        return sized
+
+    def _cold(self, known: FloatArray) -> FloatArray:
+        highest = COLD_FACTOR * np.maximum(np.maximum.accumulate(known), self.peak_bytes)
+        lowered: FloatArray = np.where(np.arange(known.size) >= self.cold_rows, highest, np.inf)
+        return lowered
+
+
+def size(history: RunHistory, price: float = KILL_PRICE) -> RunPlan:
+    """The plan of the next run.
+
+    Args:
+        history: the runs before it.
+        price: what a failed attempt costs, `headroom.KILL_PRICE`.
+
+    Worked: three runs peaked at 100, 100 and 110 MiB in their first row and stayed there. The next starts at 110 + 32.7
+    (see `headroom`) + 4 = 146.7 MiB. Once it is seen at 100 MiB, from which no run rose, it has 100 x (1 + 0.0012) + 4.
+    """
+    count = len(history.runs)
+    if count < MIN_RUNS:
+        return _declared(history)
+    start = _with_room(np.array([run.start for run in history.runs]), price)
+    peak = _with_room(np.array([[run.peak_bytes] for run in history.runs]), price)
+    factors = _factors(np.array([run.rises for run in history.runs]), price)
+    return RunPlan(
+        Basis.RUNS, f"from {count} runs", history.pace, np.maximum.accumulate(start), factors, float(peak[0]),
+        history.declared_bytes,
+    )  # fmt: skip
+
+
+def after_failure(plan: RunPlan, at_s: float, allocated_bytes: float) -> RunPlan:
+    """The plan of the attempt that follows a kill.
+
+    Up to shortly before the time of the kill the plan did well and is kept; from there on the size is at least twice
+    what was not enough, and never less than at an earlier kill. What was declared is tried before anything above it.
+
+    Args:
+        plan: of the attempt that failed.
+        at_s: seconds from its start to the kill.
+        allocated_bytes: its size then.
+
+    Worked: killed at 100 MiB after 600 s: the next attempt has 200 MiB from 540 - 80 = 460 s on, at 10 s rows (10 % and
+    8 rows of lag earlier).
+    """
+    pace = plan.pace
+    row = int(at_s * (1 - RETRY_LEAD_SHARE) / pace.step_s) - pace.lag_rows
+    twice = max(RETRY_FACTOR * allocated_bytes, plan.floor_bytes)
+    floor = plan.ceiling_bytes if allocated_bytes < plan.ceiling_bytes < twice else twice
+    earliest = min(max(row, 0), plan.floor_row) if plan.floor_bytes else max(row, 0)
+    message = f"killed at {allocated_bytes:.0f} bytes after {at_s:.0f} s"
+    return replace(
+        plan, basis=_retry_basis(plan), message=message, floor_bytes=floor, floor_row=earliest,
+        ceiling_bytes=max(plan.ceiling_bytes, floor),
+    )  # fmt: skip
+
+
+def steady(wanted: FloatArray, pace: Pace) -> FloatArray:
+    """Sizes in force, shape (rows,): what is wanted, without the changes that do not pay.
+
+    Raised at once, by a little more than is wanted, so that a slow rise is not a raise in every row. Lowered where a
+    minute has passed since the last change and the fall is worth it.
+
+    Args:
+        wanted: shape (rows,), bytes.
+        pace: of the rows.
+
+    Worked: wanted 100, 101 at 5 %: 100, then 101 x 1.025 = 103.5; wanted 99 next: 99 > 103.5 x 0.95, kept.
+    """
+    sizes = np.empty_like(wanted)
+    current, changed = float(wanted[0]), 0
+    for row, want in enumerate(wanted.tolist()):
+        lowers = want < current * (1 - BAND) and row - changed >= pace.window_rows
+        if want > current or lowers:
+            current, changed = want * (1 + BAND / 2), row
+        sizes[row] = current
+    return sizes
+
+
+def _retry_basis(plan: RunPlan) -> Basis:
+    return plan.basis if plan.basis is Basis.DECLARED else Basis.RETRY
+
+
+def _declared(history: RunHistory) -> RunPlan:
+    count, pace = len(history.runs), history.pace
+    start = np.full(pace.start_rows, history.declared_bytes)
+    peak = max((run.peak_bytes for run in history.runs), default=0.0)
+    cold_rows = 0 if count else -(-COLD_S // pace.step_s)
+    message = f"{count} runs before it, {MIN_RUNS} are needed: starts as declared"
+    return RunPlan(
+        Basis.DECLARED, message, pace, start, np.full(LEVELS, np.nan), peak, history.declared_bytes, cold_rows
+    )
+
+
+def _with_room(seen: FloatArray, price: float) -> FloatArray:
+    """The highest of each column of shape (runs, columns), with head room."""
+    highest = seen.max(axis=0)
+    runs: IntArray = np.full(highest.shape, seen.shape[0], dtype=np.int64)
+    sized: FloatArray = highest + headroom(highest, np.median(seen, axis=0), runs, price)
+    return sized
+
+
+def _factors(rises: FloatArray, price: float) -> FloatArray:
+    """Rises with head room, NaN at levels where no run was; the fewer runs were there, the more room."""
+    there = rises > 0
+    runs = there.sum(axis=0)
+    found = np.flatnonzero(runs)
+    ordered = np.sort(np.where(there, rises, np.inf)[:, found], axis=0)
+    columns = np.arange(found.size)
+    middle = (ordered[(runs[found] - 1) // 2, columns] + ordered[runs[found] // 2, columns]) / 2
+    highest = rises[:, found].max(axis=0)
+    factors = np.full(rises.shape[1], np.nan)
+    factors[found] = highest + headroom(highest, middle, runs[found], price)
+    return factors
