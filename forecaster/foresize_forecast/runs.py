@@ -23,9 +23,7 @@ MIN_RUNS = 3
 CHARGE_BYTES = 4 * (1 << 20)
 """The kernel charges memory in batches of 64 pages a CPU: 4 MiB on 16 CPUs that no sample shows (mm/memcontrol.c)."""
 COLD_FACTOR = 2.0
-"""A run that few came before is lowered to this many times the highest that is known: as a kill would double it."""
-COLD_S = 300
-"""... once it has shown this much of itself, or one run before it has shown how runs end."""
+"""A run with one or two before it is lowered to this many times the highest that is known: as a kill would double."""
 RETRY_FACTOR = 2.0
 """A failed attempt is followed by one of twice its size: any need is reached in its logarithm of attempts."""
 RETRY_LEAD_SHARE = 0.1
@@ -69,9 +67,9 @@ class RunPlan:
         pace: of the rows.
         start: shape (start_rows,), bytes: sizes by elapsed time.
         factors: shape (LEVELS,): size over level, NaN where no run before was at such a level.
-        peak_bytes: what the highest run needs, with head room; no level below it is sized above it.
+        peak_bytes: what the highest run needs, with head room; no level below it is sized above it. Infinite before
+            the first run has ended, for then there is no reason to lower.
         ceiling_bytes: no first attempt gets more than was declared.
-        cold_rows: rows after which a run without forerunners may be lowered.
         floor_bytes: what a retry does not go below from `floor_row` on.
         floor_row: elapsed rows.
     """
@@ -83,7 +81,6 @@ class RunPlan:
     factors: FloatArray
     peak_bytes: float
     ceiling_bytes: float
-    cold_rows: int = 0
     floor_bytes: float = 0.0
     floor_row: int = 0
 
@@ -119,9 +116,8 @@ class RunPlan:
         return sized
 
     def _cold(self, known: FloatArray) -> FloatArray:
-        highest = COLD_FACTOR * np.maximum(np.maximum.accumulate(known), self.peak_bytes)
-        lowered: FloatArray = np.where(np.arange(known.size) >= self.cold_rows, highest, np.inf)
-        return lowered
+        highest: FloatArray = np.maximum(COLD_FACTOR * np.maximum.accumulate(known), self.peak_bytes)
+        return highest
 
 
 def size(history: RunHistory, price: float = KILL_PRICE) -> RunPlan:
@@ -201,12 +197,9 @@ def _retry_basis(plan: RunPlan) -> Basis:
 def _declared(history: RunHistory) -> RunPlan:
     count, pace = len(history.runs), history.pace
     start = np.full(pace.start_rows, history.declared_bytes)
-    peak = max((run.peak_bytes for run in history.runs), default=0.0)
-    cold_rows = 0 if count else -(-COLD_S // pace.step_s)
+    peak = COLD_FACTOR * max((run.peak_bytes for run in history.runs), default=np.inf)
     message = f"{count} runs before it, {MIN_RUNS} are needed: starts as declared"
-    return RunPlan(
-        Basis.DECLARED, message, pace, start, np.full(LEVELS, np.nan), peak, history.declared_bytes, cold_rows
-    )
+    return RunPlan(Basis.DECLARED, message, pace, start, np.full(LEVELS, np.nan), peak, history.declared_bytes)
 
 
 def _with_room(seen: FloatArray, price: float) -> FloatArray:
@@ -221,7 +214,7 @@ def _factors(rises: FloatArray, price: float) -> FloatArray:
     """Rises with head room, NaN at levels where no run was; the fewer runs were there, the more room."""
     there = rises > 0
     runs = there.sum(axis=0)
-    found = np.flatnonzero(runs)
+    found = np.flatnonzero(runs >= MIN_RUNS)
     ordered = np.sort(np.where(there, rises, np.inf)[:, found], axis=0)
     columns = np.arange(found.size)
     middle = (ordered[(runs[found] - 1) // 2, columns] + ordered[runs[found] // 2, columns]) / 2

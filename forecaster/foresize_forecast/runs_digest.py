@@ -88,7 +88,7 @@ def digest(started_s: float, usage: FloatArray, pace: Pace) -> RunDigest:
     """
     known = filled(usage)
     running = np.maximum.accumulate(known)
-    start = running[np.minimum(np.arange(pace.start_rows), running.size - 1)]
+    start = running[np.minimum(np.arange(pace.start_rows) + 1, running.size - 1)]
     ended_s = started_s + pace.step_s * usage.size
     return RunDigest(started_s, ended_s, start, float(running[-1]), _rises(known, pace))
 
