@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import logging
 import os
 import sys
 from collections.abc import Callable
@@ -85,17 +84,32 @@ def explain(
 
 
 @app.command()
-def replay(
-    traces: Annotated[
-        Path | None, typer.Argument(help="A CSV file (series, ts, bytes); else the bundled sample.")
+def replay(  # noqa: PLR0913 - each is an option of the command line
+    paths: Annotated[
+        list[Path] | None, typer.Argument(metavar="PATH...", help="Trace files or folders; else the bundled sample.")
     ] = None,
-    picture: Annotated[Path, typer.Option(help="Where the picture is written.")] = Path("foresize-replay.png"),
+    *,
+    policies: Annotated[str, typer.Option(help="Names, with commas between; else all.", metavar="A,B")] = "",
+    track: Annotated[
+        list[str] | None, typer.Option(help="guaranteed, burstable, nodes or jobs; may be given again.")
+    ] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all figures there.", metavar="FILE")] = None,
+    decisions: Annotated[
+        Path | None, typer.Option(help="Write every size of every policy there.", metavar="FILE.parquet")
+    ] = None,
+    min_days: Annotated[float, typer.Option(help="Leave shorter series out.")] = 3.0,
 ) -> None:
-    """Play recorded history through Foresize and its peers: a table and a picture. Needs no cluster."""
-    from foresize.replaying import show  # noqa: PLC0415 - as above
+    """Play recorded memory through Foresize and its peers: what is wasted, what would have been killed.
 
+    Needs no cluster. Nothing is written before all is done.
+    """
+    from foresize.replaying import Wish  # noqa: PLC0415 - as above
+    from foresize.replaying import replay as play  # noqa: PLC0415
+
+    names = tuple(name.strip() for name in policies.split(",") if name.strip())
+    wish = Wish(tuple(paths or ()), names, tuple(track or ()), json, decisions, min_days=min_days)
     try:
-        show(traces, picture, Console())
+        play(wish, Console())
     except (OSError, ValueError) as error:
         _refuse(str(error), USAGE)
 
@@ -104,8 +118,6 @@ def _refuse(message: str, code: int) -> NoReturn:
     Console(stderr=True).print(Text(f"foresize: {plain(message)}", "red"), soft_wrap=True)
     sys.exit(code)
 
-
-logging.getLogger("matplotlib").setLevel(logging.WARNING)
 
 if __name__ == "__main__":
     main()

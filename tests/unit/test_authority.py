@@ -140,8 +140,11 @@ def test_the_brain_neither_reads_nor_writes_but_in_named_places() -> None:
         "models/prophet.py": ["pathlib", "shutil"],  # removes what Stan leaves behind
         "prometheus/source.py": ["urllib"],  # takes an address apart
         "prometheus/wire.py": ["pathlib", "requests", "urllib3"],  # asks Prometheus, reads the token
-        "replay/picture.py": ["pathlib"],  # writes the picture
-        "replay/traces.py": ["io", "pathlib"],  # reads recorded history
+        "replay/longform.py": ["pathlib"],  # reads recorded history
+        "replay/metadata.py": ["pathlib"],  # reads what is known of it
+        "replay/playing.py": ["multiprocessing"],  # shares the work out
+        "replay/traces.py": ["pathlib"],  # finds recorded history
+        "replay/widecsv.py": ["io"],  # reads recorded history
     } == touching
     assert [] == [name for name, tree in trees(BRAIN) for call in ast.walk(tree) if _opens(call)]
 

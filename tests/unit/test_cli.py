@@ -83,7 +83,9 @@ def test_help_tells_every_setting(field: Any) -> None:
         (("go",), "No such command 'go'"),
         (("explain", "web"), "'web' is no workload: write NAMESPACE/NAME or NAMESPACE/KIND/NAME"),
         (("explain", "shop//web"), "'shop//web' is no workload"),
-        (("replay", "/nowhere.csv"), "No such file or directory"),
+        (("replay", "/nowhere.csv"), "/nowhere.csv: No such file or directory"),
+        (("replay", "--policies", "vpa,vap"), "--policies: 'vap' is no policy; "),
+        (("replay", "--track", "node"), "--track: 'node' is no track; guaranteed, burstable, nodes or jobs are"),
     ],
 )
 def test_errors_of_use(arguments: tuple[str, ...], words: str) -> None:
@@ -185,7 +187,7 @@ def test_a_trace_with_markup_in_its_name(tmp_path: Path) -> None:
     path = tmp_path / "[red]trace.csv"
     rows = [f"{1_800_000_000 + 300 * number},{100 + number % 7}" for number in range(576)]
     path.write_text("\n".join(["time,app", *rows]))
-    result = said("replay", str(path), "--picture", str(tmp_path / "picture.png"))
+    result = said("replay", str(path), "--policies", "static", "--min-days", "1")
 
     assert 0 == result.exit_code, result.stderr
-    assert "[red]trace.csv: 1 containers" in result.stdout
+    assert "[red]trace: 1 series" in result.stdout

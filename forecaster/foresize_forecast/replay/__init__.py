@@ -1,4 +1,5 @@
-"""Replay: recorded history played through sizing rules, and what would have come of it.
+"""Replay: recorded memory played through sizing rules, and what would have come of it.
 
-A trace is a `History`. `simulate` plays it through a `Sizer`, ours or a peer's, and `figures` judges what it set.
+`traces` reads what was used, `sizers` names who sizes, `playing` lets each size every trace, `tally` counts what came
+of it, `figures` and `results` tell it.
 """

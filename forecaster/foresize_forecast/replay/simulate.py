@@ -6,12 +6,15 @@ A tick is one interval of the trace. What is in force in an interval was decided
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
 
-from foresize_forecast.series import FloatArray, History, PerContainer, PerContainerAndTime, peaks
+from foresize_forecast.replay.trace import Sizes as WholeSizes
+from foresize_forecast.replay.trace import Told, Trace, Track, first_sizes
+from foresize_forecast.series import ContainerKey, FloatArray, History, PerContainer, PerContainerAndTime, peaks
 
 DAY_S = 86_400
 FIRST_SIZE_SPAN_S = 3600
@@ -110,3 +113,23 @@ def _kept(asked: FloatArray, present: FloatArray) -> FloatArray:
 def _from(trace: History, first: int) -> History:
     grid = trace.grid.tail(trace.grid.count - first)
     return History(grid, trace.containers, trace.usage[:, first:], trace.startup_peak)
+
+
+@dataclass(frozen=True, slots=True)
+class Stepped:
+    """A sizer that decides tick by tick, as one that is asked for a whole trace."""
+
+    name: str
+    make: Callable[[], Sizer]
+
+    def sizes(self, trace: Trace, track: Track, told: Told) -> WholeSizes:
+        """Sizes in force in every column; the first day has the first size."""
+        del track
+        keys = tuple(
+            ContainerKey(ns, f"Series/{name}", "main") for ns, name in zip(trace.namespaces, trace.series, strict=True)
+        )
+        history = History(trace.grid, keys, trace.usage, np.full(len(keys), np.nan))
+        played = play(history, self.make(), lag_ticks=0)
+        first = np.repeat(first_sizes(trace)[:, np.newaxis], trace.grid.count - played.request.shape[1], axis=1)
+        told(1.0)
+        return WholeSizes(np.hstack([first, played.request]), np.hstack([first, played.limit]))

@@ -38,6 +38,8 @@ class Trace:
         declared: shape (series,), bytes: the size its owner wrote; NaN where unknown.
         censored: shape (series,): its peaks were cut off by a limit, so demand above it was never seen.
         kills: whether the metric is what the kernel kills by; of VMs and hosts it is not.
+        scaled: its source has shares of a machine; they are told in bytes as if that machine had 1 TiB, so only
+            ratios mean something.
     """
 
     source: str
@@ -49,6 +51,7 @@ class Trace:
     declared: PerContainer
     censored: BoolArray
     kills: bool = True
+    scaled: bool = False
 
     def __post_init__(self) -> None:
         rows = len(self.series)
@@ -68,6 +71,7 @@ class Trace:
             self.declared[chosen],
             self.censored[chosen],
             self.kills,
+            self.scaled,
         )
 
     def until(self, columns: int) -> Trace:
@@ -76,7 +80,7 @@ class Trace:
         usage = self.usage[:, :columns]
         return Trace(
             self.source, grid, self.series, self.namespaces, self.siblings, usage, self.declared, self.censored,
-            self.kills,
+            self.kills, self.scaled,
         )  # fmt: skip
 
 
@@ -102,8 +106,10 @@ class Sizer(Protocol):
     before the cut.
     """
 
-    name: str
-    """As shown to users."""
+    @property
+    def name(self) -> str:
+        """As shown to users."""
+        ...
 
     def sizes(self, trace: Trace, track: Track, told: Told) -> Sizes:
         """Sizes in force in every column, from the first on."""
