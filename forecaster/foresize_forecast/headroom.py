@@ -20,9 +20,9 @@ def headroom(highest: FloatArray, median: FloatArray, runs: IntArray, price: flo
     """Bytes to add to the highest peak of some runs so that room and kills together cost least.
 
     Above the median peaks are taken to fall off exponentially, with the scale s that puts the highest of n where it
-    was seen: E[highest] - median = s (H_n - ln 2), H_n the harmonic number. The next run passes highest + d with
-    probability exp(-d / s) / n. Room costs d for the length of a run, a kill price x highest for (at most) as long;
-    the sum is least at
+    was seen: E[highest] - median = s (H_n - ln 2), H_n = ln n + 0.5772 + 1 / 2n the harmonic number. The next run
+    passes highest + d with probability exp(-d / s) / n. Room costs d for the length of a run, a kill price x highest
+    for (at most) as long; the sum is least at
 
         d = s ln(price x highest / (n s)), or 0 where that is negative.
 
@@ -32,9 +32,9 @@ def headroom(highest: FloatArray, median: FloatArray, runs: IntArray, price: flo
         runs: same shape, at least 1.
         price: `KILL_PRICE`.
 
-    Worked: peaks of 3 runs: highest 110, median 100. H_3 = 1.833, s = 10 / (1.833 - 0.693) = 8.77;
-    d = 8.77 ln(10 x 110 / (3 x 8.77)) = 32.7. The same highest and median of 100 runs: H_100 = 5.187, s = 2.23,
-    d = 2.23 ln(1100 / 223) = 3.55.
+    Worked: peaks of 3 runs: highest 110, median 100. H_3 = 1.842, s = 10 / (1.842 - 0.693) = 8.70;
+    d = 8.70 ln(10 x 110 / (3 x 8.70)) = 32.5. The same highest and median of 100 runs: H_100 = 5.187, s = 2.23,
+    d = 2.23 ln(1100 / 223) = 3.56.
     """
     count = np.maximum(runs, 2).astype(np.float64)
     harmonic = np.log(count) + EULER + 1 / (2 * count)

@@ -16,6 +16,7 @@ import numpy as np
 
 from foresize_forecast.headroom import KILL_PRICE, headroom
 from foresize_forecast.runs_digest import LEVELS, Pace, RunDigest, filled, level_index, levels
+from foresize_forecast.runs_slots import Alike, alike
 from foresize_forecast.series import FloatArray, IntArray
 
 MIN_RUNS = 3
@@ -84,6 +85,12 @@ class RunPlan:
     floor_bytes: float = 0.0
     floor_row: int = 0
 
+    @property
+    def one_size_bytes(self) -> float:
+        """The size of a whole run in a cluster that resizes no running pod."""
+        needed = np.inf if self.basis is Basis.DECLARED else self.peak_bytes + CHARGE_BYTES
+        return max(min(needed, self.ceiling_bytes), self.floor_bytes)
+
     def wanted(self, usage: FloatArray) -> FloatArray:
         """The size that each row asks for, shape (rows,), bytes.
 
@@ -120,26 +127,27 @@ class RunPlan:
         return highest
 
 
-def size(history: RunHistory, price: float = KILL_PRICE) -> RunPlan:
+def size(history: RunHistory, starts_s: float | None = None, price: float = KILL_PRICE) -> RunPlan:
     """The plan of the next run.
 
     Args:
         history: the runs before it.
+        starts_s: when it starts, Unix seconds, so that runs of the same slot of a schedule may speak for it alone.
         price: what a failed attempt costs, `headroom.KILL_PRICE`.
 
-    Worked: three runs peaked at 100, 100 and 110 MiB in their first row and stayed there. The next starts at 110 + 32.7
-    (see `headroom`) + 4 = 146.7 MiB. Once it is seen at 100 MiB, from which no run rose, it has 100 x (1 + 0.0012) + 4.
+    Worked: three runs peaked at 100, 100 and 110 MiB in their first row and stayed there. The next starts at 110 + 32.5
+    (see `headroom`) + 4 = 146.5 MiB. Once it is seen at 100 MiB, from which no run rose, it has 100 x (1 + 0.001) + 4.
     """
-    count = len(history.runs)
-    if count < MIN_RUNS:
+    if len(history.runs) < MIN_RUNS:
         return _declared(history)
-    start = _with_room(np.array([run.start for run in history.runs]), price)
-    peak = _with_room(np.array([[run.peak_bytes] for run in history.runs]), price)
-    factors = _factors(np.array([run.rises for run in history.runs]), price)
+    chosen = Alike("", history.runs) if starts_s is None else alike(history.runs, starts_s, price)
+    start = _with_room(np.array([run.start for run in chosen.runs]), price)
+    peak = _with_room(np.array([[run.peak_bytes] for run in chosen.runs]), price)
+    factors = _factors(np.array([run.rises for run in chosen.runs]), price)
+    message = f"from {len(chosen.runs)} runs {chosen.name}".rstrip()
     return RunPlan(
-        Basis.RUNS, f"from {count} runs", history.pace, np.maximum.accumulate(start), factors, float(peak[0]),
-        history.declared_bytes,
-    )  # fmt: skip
+        Basis.RUNS, message, history.pace, np.maximum.accumulate(start), factors, float(peak[0]), history.declared_bytes
+    )
 
 
 def after_failure(plan: RunPlan, at_s: float, allocated_bytes: float) -> RunPlan:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +14,14 @@ from foresize_forecast.replay.jobruns import Job, read
 from foresize_forecast.replay.trace import Told
 from foresize_forecast.runs import RunHistory, RunPlan, after_failure, size, steady
 from foresize_forecast.runs_digest import Pace, RunDigest, digest, filled
+from foresize_forecast.runs_slots import HOUR_S
 from foresize_forecast.series import FloatArray, IntArray
 
 GIB_H = float(1 << 30) * 3600
 MOST_ATTEMPTS = 60
 OURS = "foresize"
+OURS_ONE_SIZE = "foresize, one size"
+"""What is left of it where no running pod is resized."""
 AGAINST = ("k-Segments selective", "k-Segments partial", "KS+")
 DRAWS = 2000
 INTERVAL = (5.0, 95.0)
@@ -73,9 +76,10 @@ class JobFigures:
 class Foresize:
     """Our sizes: the plan of the runs that have ended, renewed whenever one more has."""
 
-    def __init__(self, price: float = KILL_PRICE) -> None:
-        self.name, self._price = OURS, price
-        self._plans: dict[int, RunPlan] = {}
+    def __init__(self, price: float = KILL_PRICE, *, in_place: bool = True) -> None:
+        """With `in_place`, running pods are resized; without, an attempt has one size."""
+        self.name, self.in_place, self._price = OURS if in_place else OURS_ONE_SIZE, in_place, price
+        self._plans: dict[tuple[int, float], RunPlan] = {}
         self._digests: tuple[RunDigest, ...] = ()
         self._ends: FloatArray = np.empty(0)
         self._job: Job | None = None
@@ -84,7 +88,7 @@ class Foresize:
         """The first attempt at a run."""
         if job is not self._job:
             self._learn(job)
-        return _Ours(self, job, job.runs[run].started_s, ())
+        return _Ours(self, job, job.runs[run].started_s, 0.0, ())
 
     def _learn(self, job: Job) -> None:
         pace = Pace(job.step_s)
@@ -98,39 +102,54 @@ class Foresize:
         count: IntArray = np.searchsorted(self._ends, times_s, side="right").astype(np.int64)
         return count
 
-    def plan(self, job: Job, ended: int) -> RunPlan:
-        """The plan after so many runs."""
-        if ended not in self._plans:
-            self._plans[ended] = size(
-                RunHistory(Pace(job.step_s), job.declared_bytes, self._digests[:ended]), self._price
-            )
-        return self._plans[ended]
+    def plan(self, job: Job, ended: int, started_s: float) -> RunPlan:
+        """The plan after so many runs, of a run that starts at this time."""
+        key = (ended, started_s // HOUR_S)
+        if key not in self._plans:
+            history = RunHistory(Pace(job.step_s), job.declared_bytes, self._digests[:ended])
+            self._plans[key] = size(history, started_s, self._price)
+        return self._plans[key]
 
 
 @dataclass(frozen=True, slots=True)
 class _Ours:
-    """An attempt of ours: kills so far as (seconds, bytes)."""
+    """An attempt of ours.
+
+    Attributes:
+        sizer: whose plans it follows.
+        job: whose run it is.
+        started_s: of the first attempt, Unix seconds.
+        lost_s: what the attempts before it took.
+        kills: of those, as (seconds, bytes).
+    """
 
     sizer: Foresize
     job: Job
     started_s: float
+    lost_s: float
     kills: tuple[tuple[float, float], ...]
 
     def sizes(self, usage: FloatArray) -> FloatArray:
         pace = Pace(self.job.step_s)
-        ended = self.sizer.ended(self.started_s + pace.step_s * np.arange(usage.size, dtype=np.float64))
+        rows = np.arange(usage.size) if self.sizer.in_place else np.zeros(usage.size, dtype=np.int64)
+        ended = self.sizer.ended(self.started_s + self.lost_s + pace.step_s * rows.astype(np.float64))
         wanted = np.empty(usage.size)
         for count in np.unique(ended).tolist():
-            rows = np.flatnonzero(ended == count)
-            plan = self.sizer.plan(self.job, count)
-            for at_s, size_bytes in self.kills:
-                plan = after_failure(plan, at_s, size_bytes)
-            wanted[rows] = plan.wanted(usage[: rows[-1] + 1])[rows]
+            those = np.flatnonzero(ended == count)
+            plan = self._plan(count)
+            seen = usage[: those[-1] + 1]
+            wanted[those] = plan.wanted(seen)[those] if self.sizer.in_place else plan.one_size_bytes
         return np.repeat(steady(wanted, pace), PIECES)
+
+    def _plan(self, ended: int) -> RunPlan:
+        plan = self.sizer.plan(self.job, ended, self.started_s)
+        for at_s, size_bytes in self.kills:
+            plan = after_failure(plan, at_s, size_bytes)
+        return plan
 
     def after_kill(self, piece: int, size: float) -> _Ours:
         at_s = piece * self.job.step_s / PIECES
-        return _Ours(self.sizer, self.job, self.started_s + at_s, (*self.kills, (at_s, size)))
+        return replace(self, lost_s=self.lost_s + at_s, kills=(*self.kills, (at_s, size)))
 
 
 def outcome(attempt: Attempt, job: Job, run: int) -> Outcome:
@@ -230,7 +249,7 @@ def play(source: Path | Sequence[Job], told: Told, sizers: Callable[[], Sequence
         ValueError: the folder has no such traces.
     """
     jobs = read(source) if isinstance(source, Path) else tuple(source)
-    chosen = sizers() if sizers else (Foresize(), *peers())
+    chosen = sizers() if sizers else (Foresize(), Foresize(in_place=False), *peers())
     policies = {}
     for place, sizer in enumerate(chosen):
         found = outcomes(jobs, sizer, lambda share, place=place: told((place + share) / len(chosen)))  # type: ignore[misc]
