@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from foresize_forecast.replay.errors import TraceError
 from foresize_forecast.replay.ours import Foresize
-from foresize_forecast.replay.peers import Krr, Vpa
+from foresize_forecast.replay.peers import ORACLES, PEERS
 from foresize_forecast.replay.simulate import Stepped
 from foresize_forecast.replay.static import Static
 from foresize_forecast.replay.trace import Sizer
@@ -28,9 +28,9 @@ class Policy:
 
 POLICIES: Mapping[str, Policy] = {
     "foresize": Policy(lambda: Stepped("Foresize", lambda: Foresize(refit_s=21_600))),
-    "vpa": Policy(lambda: Stepped("VPA", Vpa)),
-    "krr": Policy(lambda: Stepped("KRR", Krr)),
+    **{name: Policy(make) for name, make in PEERS.items()},
     "static": Policy(Static),
+    **{name: Policy(make) for name, make in ORACLES.items()},
 }
 BASELINE = "vpa"
 """What others are compared with: the real VPA with its floor of 250 MiB."""
