@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from foresize_forecast.series import FloatArray
+from foresize_forecast.replay import metadata
+from foresize_forecast.replay.errors import TraceError
+from foresize_forecast.replay.metadata import SeriesFacts
+from foresize_forecast.series import FloatArray, IntArray
 
-SERIES_FILE = "series.csv"
-JOBS_FILE = "nfcore_jobs.parquet"
+KIND = "batch-task"
+"""The kind of series that are runs, in `series.csv`."""
 COLUMNS = ("series", "ts", "mem_mean", "mem_max")
+FIRST_HOUR_S = 3600
+"""Where nobody declared a size, what a Job needs in the first hour of its first run stands for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,62 +62,78 @@ class Job:
         return [run for ended_s, run in sorted(ends) if ended_s <= now_s]
 
 
-def read(folder: Path) -> tuple[Job, ...]:
-    """The Jobs of a folder of traces.
+def read(paths: Sequence[Path]) -> tuple[Job, ...]:
+    """The Jobs of traces in long form.
 
     Args:
-        folder: holds `nfcore_jobs.parquet` (series, ts, mem_mean, mem_max) and `series.csv` (source, series, workload,
-            interval_s, limit).
+        paths: parquet files with the columns `COLUMNS`, or folders of them, each with `series.csv` beside it. Series
+            of the kind `KIND` are runs; a file of a folder that has none is passed over.
 
     Raises:
-        ValueError: a file or column is missing; the message names it.
+        TraceError: a file or column is missing, or no series is a run; the message names it.
     """
-    for name in (JOBS_FILE, SERIES_FILE):
-        if not (folder / name).is_file():
-            raise ValueError(f"{folder / name}: no such file; the Jobs track needs {JOBS_FILE} and {SERIES_FILE}")
-    frame = pd.read_parquet(folder / JOBS_FILE)
-    missing = [name for name in COLUMNS if name not in frame.columns]
+    found = [job for path in paths for file in _files(path) for job in _read(file)]
+    if not found:
+        raise TraceError(f"{', '.join(map(str, paths))}: no series of kind {KIND} in {metadata.FILE_NAME}: no runs")
+    return tuple(found)
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.exists():
+        raise TraceError(f"{path}: No such file or directory; a trace file or a folder of them is expected")
+    return sorted(path.glob("*.parquet")) if path.is_dir() else [path]
+
+
+def _read(path: Path) -> tuple[Job, ...]:
+    beside = path.parent / metadata.FILE_NAME
+    if not beside.exists():
+        raise TraceError(f"{beside}: No such file or directory; the Jobs track needs it beside {path.name}")
+    facts = {name: each for name, each in metadata.read(beside, path.stem).items() if each.kind == KIND}
+    if not facts:
+        return ()
+    try:
+        frame = pd.read_parquet(path)
+    except (OSError, ValueError) as error:
+        raise TraceError(f"{path}: cannot be read as parquet: {error}") from error
+    missing = [column for column in COLUMNS if column not in frame]
     if missing:
-        raise ValueError(f"{folder / JOBS_FILE}: no column {', '.join(missing)}")
-    meta = pd.read_csv(folder / SERIES_FILE)
-    source = Path(JOBS_FILE).stem
-    return jobs(frame, meta[meta["source"] == source].set_index("series"))
+        raise TraceError(f"{path}: column {', '.join(missing)} is missing; it has {', '.join(map(str, frame))}")
+    return jobs(frame[frame["series"].astype(str).isin(list(facts))], facts)
 
 
-def jobs(frame: pd.DataFrame, meta: pd.DataFrame) -> tuple[Job, ...]:
-    """Jobs from rows of samples.
+def jobs(frame: pd.DataFrame, facts: Mapping[str, SeriesFacts]) -> tuple[Job, ...]:
+    """Jobs from rows of samples, sorted by name.
 
     Args:
         frame: columns `COLUMNS`, `ts` in UTC, rising within a series; rows that are missing are gaps.
-        meta: index series, columns workload, interval_s and limit.
+        facts: of every series.
     """
-    names = sorted(meta.index)
-    jobs_of = dict(zip(names, meta.loc[names, "workload"].astype(str), strict=True))
-    steps_s = dict(zip(names, meta.loc[names, "interval_s"].astype(int), strict=True))
-    limits = meta.groupby("workload")["limit"].median().astype(float).to_dict()
+    starts_s = frame["ts"].dt.tz_convert(None).to_numpy().astype("datetime64[s]").astype(np.int64)
+    codes, names = pd.factorize(frame["series"].astype(str), sort=True)
+    order = np.argsort(codes, kind="stable")
+    cuts = np.cumsum(np.bincount(codes))[:-1]
+    columns = [frame[name].to_numpy(dtype=np.float64)[order] for name in ("mem_max", "mem_mean")]
+    times = np.split(starts_s[order], cuts)
+    step_s = min((int(np.diff(each).min()) for each in times if each.size > 1), default=1)
     found: dict[str, list[Run]] = {}
-    step_of: dict[str, int] = {}
-    for series, rows in frame.groupby("series", sort=True, observed=True):
-        name = jobs_of[str(series)]
-        step_s = step_of.setdefault(name, steps_s[str(series)])
-        found.setdefault(name, []).append(_run(rows, step_s))
-    return tuple(
-        Job(name, step_of[name], _declared(limits[name], runs), tuple(sorted(runs, key=lambda run: run.started_s)))
-        for name, runs in sorted(found.items())
-    )
+    declared: dict[str, list[float]] = {}
+    for name, at_s, usage, mean in zip(names, times, *(np.split(column, cuts) for column in columns), strict=True):
+        fact = facts[str(name)]
+        job = f"{fact.namespace}/{fact.sibling}".strip("/")
+        found.setdefault(job, []).append(_run(at_s, usage, mean, step_s))
+        declared.setdefault(job, []).append(fact.declared)
+    return tuple(_job(name, step_s, declared[name], runs) for name, runs in sorted(found.items()))
 
 
-def _declared(limit: float, runs: list[Run]) -> float:
-    """What was declared, and no less than what a run had: `series.csv` rounds to six digits."""
-    highest = max(float(np.nanmax(run.usage)) for run in runs)
-    return max(limit, highest) if not np.isnan(limit) else highest
+def _job(name: str, step_s: int, declared: Sequence[float], runs: Sequence[Run]) -> Job:
+    ordered = tuple(sorted(runs, key=lambda run: run.started_s))
+    first = float(np.nanmax(ordered[0].usage[: max(1, FIRST_HOUR_S // step_s)]))
+    told = [limit for limit in declared if not np.isnan(limit)]
+    return Job(name, step_s, float(np.median(told)) if told else first, ordered)
 
 
-def _run(rows: pd.DataFrame, step_s: int) -> Run:
-    times_s = rows["ts"].dt.tz_convert(None).to_numpy().astype("datetime64[s]").astype(np.int64)
-    places = (times_s - times_s[0]) // step_s
-    usage = np.full(int(places[-1]) + 1, np.nan)
-    mean = usage.copy()
-    usage[places] = rows["mem_max"].to_numpy(dtype=np.float64)
-    mean[places] = rows["mem_mean"].to_numpy(dtype=np.float64)
-    return Run(float(times_s[0]), usage, mean)
+def _run(at_s: IntArray, usage: FloatArray, mean: FloatArray, step_s: int) -> Run:
+    places = (at_s - at_s[0]) // step_s
+    rows = np.full((2, int(places[-1]) + 1), np.nan)
+    rows[:, places] = usage, mean
+    return Run(float(at_s[0]), rows[0], rows[1])
