@@ -18,7 +18,7 @@ from foresize.words import plain
 from foresize_forecast.replay import sizers, traces
 from foresize_forecast.replay.errors import TraceError
 from foresize_forecast.replay.playing import Plays, play
-from foresize_forecast.replay.results import results
+from foresize_forecast.replay.results import known, results
 from foresize_forecast.replay.trace import Trace, Track
 
 TRACKS = ("guaranteed", "burstable", "nodes")
@@ -49,7 +49,7 @@ def replay(wish: Wish, console: Console) -> None:
     played = traces.load(wish.paths, wish.min_days) if wish.paths else (traces.bundled(),)
     tracks = [track for track in Track if track.value in asked]
     plays = _plays(played, policies, tracks, console)
-    found = results(played, plays)
+    found = results(known(played), plays)
     for track in tracks:
         console.print(table(_heading(played, track), found["tracks"][track]))
     if wish.json:
