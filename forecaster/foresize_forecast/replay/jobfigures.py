@@ -20,8 +20,8 @@ class Outcome:
     """What one run cost.
 
     Attributes:
-        waste: bytes x seconds that were allocated and not used; of failed attempts all that was allocated, for what they
-            used came to nothing (as k-Segments' authors count).
+        waste: bytes x seconds that were allocated and not used; of failed attempts all that was allocated, for their
+            use came to nothing (as k-Segments' authors count).
         idle: the same, less what failed attempts used (as KS+'s authors count).
         allocated: bytes x seconds, failed attempts included.
         kills: attempts that failed.
