@@ -66,8 +66,8 @@ class Segments:
     Attributes:
         ends: shape (segments,), pieces: where each segment ends; the last one goes on for ever.
         peaks: shape (segments,), bytes.
-        retry: what a kill changes: `selective` doubles its segment, `partial` that and all later ones, `ks+` starts the
-            next segment at the kill, or raises the last.
+        retry: what a kill changes: `selective` doubles its segment (equal ones are one), `partial` that and all later
+            ones, `ks+` starts the next segment at the kill, or raises the last.
     """
 
     ends: FloatArray
@@ -89,9 +89,8 @@ class Segments:
         segment = int(self._at(piece))
         if self.retry == "ks+":
             return self._earlier(piece, segment)
-        raised = np.arange(self.peaks.size) >= segment
-        if self.retry == "selective":
-            raised &= self.peaks == self.peaks[segment]
+        equal = self.peaks == self.peaks[segment]
+        raised = equal if self.retry == "selective" else np.arange(self.peaks.size) >= np.argmax(equal)
         return replace(self, peaks=np.where(raised, self.peaks * DOUBLE, self.peaks))
 
     def _earlier(self, piece: int, segment: int) -> Segments:
