@@ -28,7 +28,7 @@ BUCKETS = 176
 EPSILON = 1e-4
 LOWER_SHARE, TARGET_SHARE, UPPER_SHARE = 0.5, 0.9, 0.95
 MARGIN = 0.15
-LOWER_MULTIPLIER, LOWER_EXPONENT, UPPER_MULTIPLIER = 0.001, -2.0, 1.0
+LOWER_MULTIPLIER, UPPER_MULTIPLIER = 0.001, 1.0
 MAX_BYTES = 1e14
 KILL_BYTES, KILL_RATIO = 100.0 * MIB, 1.2
 EXPIRY_S = 8 * DAY_S
@@ -36,7 +36,20 @@ EXPIRY_S = 8 * DAY_S
 UPDATE_AGE_S, UPDATE_SHARE = 12 * 3600.0, 0.1
 QUICK_KILL_S = 600.0
 
-STARTS: FloatArray = np.array([FIRST_BUCKET_BYTES * (BUCKET_RATIO**n - 1) / (BUCKET_RATIO - 1) for n in range(BUCKETS)])
+
+def _power(base: float, exponent: int) -> float:
+    """By repeated squaring, as Go's `math.Pow`: a start that is cut off to whole bytes must not differ in the last bit."""
+    product = 1.0
+    while exponent:
+        if exponent % 2:
+            product *= base
+        base, exponent = base * base, exponent // 2
+    return product
+
+
+STARTS: FloatArray = np.array(
+    [FIRST_BUCKET_BYTES * (_power(BUCKET_RATIO, n) - 1) / (BUCKET_RATIO - 1) for n in range(BUCKETS)]
+)
 """Where each bucket begins: 0, 10 MB, 20.5 MB, ..."""
 
 WINDOW_END_S, USAGE_PEAK, KILL_PEAK, SEEN_FIRST_S, SEEN_LAST_S, SAMPLES, LOWER, TARGET, UPPER = range(9)
@@ -91,7 +104,8 @@ def recommended(model: Model, floor_bytes: float) -> tuple[float, float, float]:
     days = min((known[SEEN_LAST_S] - known[SEEN_FIRST_S]) / DAY_S, known[SAMPLES] * MINUTE_S / DAY_S)
     lower, upper = 0.0, MAX_BYTES
     if days > 0:
-        lower = _scaled(_with_margin(known[LOWER]), (1 + LOWER_MULTIPLIER / days) ** LOWER_EXPONENT)
+        widened = 1 + LOWER_MULTIPLIER / days
+        lower = _scaled(_with_margin(known[LOWER]), 1 / (widened * widened))
         upper = _scaled(_with_margin(known[UPPER]), 1 + UPPER_MULTIPLIER / days)
     floor_bytes = np.floor(floor_bytes)
     return max(lower, floor_bytes), max(_with_margin(known[TARGET]), floor_bytes), max(upper, floor_bytes)
