@@ -28,8 +28,8 @@ LIKE_LEVELS = 5
 class Pace:
     """Rows of a run in terms of the clock that sizes it.
 
-    A sample bears on sizes from `lag_rows` rows later on: `REACT_S`, the row in which it was measured, and the one in
-    which the size comes into force. A level is the highest of the last minute (`window_rows`).
+    A sample bears on sizes from `lag_rows` rows later on: the row in which it was measured has ended, and `REACT_S`
+    have passed. A level is the highest of the last minute (`window_rows`).
     """
 
     step_s: int
@@ -41,7 +41,7 @@ class Pace:
     @property
     def lag_rows(self) -> int:
         """Rows from a sample to the first size that it bears on."""
-        return math.ceil(REACT_S / self.step_s) + 2
+        return math.ceil(REACT_S / self.step_s) + 1
 
     @property
     def window_rows(self) -> int:
@@ -65,6 +65,8 @@ class RunDigest:
         peak_bytes: the highest of all.
         rises: shape (LEVELS,): the highest usage within `lag_rows` after the run was at this level, over the level; 0
             where the run never was.
+        costs: what it would have cost, lowered after its rises, and only raised (`runs.judged`); 0 where that is not
+            known.
     """
 
     started_s: float
@@ -72,6 +74,7 @@ class RunDigest:
     start: FloatArray
     peak_bytes: float
     rises: FloatArray
+    costs: tuple[float, float] = (0.0, 0.0)
 
 
 def digest(started_s: float, usage: FloatArray, pace: Pace) -> RunDigest:

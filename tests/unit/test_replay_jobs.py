@@ -115,11 +115,11 @@ def test_a_run_learns_from_those_that_end_while_it_runs() -> None:
 @settings(max_examples=25)
 @given(st.integers(0, 2**32 - 1), st.integers(9, 60))
 def test_our_sizes_rest_on_nothing_later(seed: int, cut: int) -> None:
-    """Whatever a run does from 8 rows before a row on, and whatever runs follow it, that row's size is the same."""
+    """Whatever a run does from 7 rows before a row on, and whatever runs follow it, that row's size is the same."""
     rng = np.random.default_rng(seed)
     runs = [run(rng.uniform(50, 900, rng.integers(2, 90)), 300.0 * n) for n in range(6)]
     usage = rng.uniform(50, 900, 60) * mi(1)
-    other = np.concatenate([usage[: cut - 8], rng.uniform(1, 4000, 68 - cut) * mi(1)])
+    other = np.concatenate([usage[: cut - 7], rng.uniform(1, 4000, 67 - cut) * mi(1)])
     ends_s = 5 * 300.0 + cut * 10
     whole = job(*runs[:5], run(usage / mi(1), 1500.0), run([5000.0], 1510.0))
     part = job(*[each for n, each in enumerate(runs[:5]) if whole.ended_s(n) <= ends_s], run(other / mi(1), 1500.0))

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import mi
-from foresize_forecast.runs import Basis, RunHistory, RunPlan, after_failure, size, steady
+from foresize_forecast.runs import RunHistory, judged, size
 from foresize_forecast.runs_digest import Pace, digest
+from foresize_forecast.runs_plan import Basis, RunPlan, after_failure, steady
 from foresize_forecast.series import FloatArray
 
 PACE = Pace(10)
@@ -43,10 +46,10 @@ def test_the_first_run_has_its_declared_size_to_the_end() -> None:
 
 @pytest.mark.parametrize("runs", [1, 2])
 def test_few_runs_before_it_start_as_declared_and_end_at_twice_what_was_seen(runs: int) -> None:
-    """After the lag of 8 rows: twice the highest that is known, 2 x 100 + 4 MiB, whatever less this run uses."""
+    """After the lag of 7 rows: twice the highest that is known, 2 x 100 + 4 MiB, whatever less this run uses."""
     sizes = wanted_mib(size(history(*[flat(100)] * runs)), flat(40, 20))
 
-    assert [DECLARED] * 8 + [204.0] * 12 == sizes
+    assert [DECLARED] * 7 + [204.0] * 13 == sizes
 
 
 def test_a_run_above_those_before_it_is_lowered_to_twice_itself() -> None:
@@ -86,20 +89,20 @@ def test_a_run_is_never_below_its_own_like() -> None:
 
 @given(st.integers(0, 2**32 - 1), st.integers(9, 80))
 def test_a_size_rests_on_what_was_known_and_on_nothing_later(seed: int, cut: int) -> None:
-    """Whatever comes within 8 rows and after, the size of a row is the same."""
+    """Whatever comes within 7 rows and after, the size of a row is the same."""
     rng = np.random.default_rng(seed)
     runs = [rng.uniform(50, 900, rng.integers(2, 90)) for _ in range(rng.integers(0, 5))]
     plan = size(history(*runs))
     usage = rng.uniform(50, 900, 90)
-    other = np.concatenate([usage[: cut - 8], rng.uniform(1, 4000, 98 - cut)])
+    other = np.concatenate([usage[: cut - 7], rng.uniform(1, 4000, 97 - cut)])
 
     assert wanted_mib(plan, usage)[:cut] == wanted_mib(plan, other)[:cut]
 
 
 def test_a_level_that_no_run_had_is_sized_by_the_peak_or_the_own_rise() -> None:
-    """Runs of 100 MiB; this one goes from 100 through 200: what it rose in 8 rows is added twice, in front of it.
+    """Runs of 100 MiB; this one goes from 100 through 200: what it rose in 7 rows is added twice, in front of it.
 
-    Row 19 knows row 11, at 200; eight rows before that it was at 100: 200 + 2 x 100 + 4.
+    Row 19 knows row 12, at 200; seven rows before that it was at 100: 200 + 2 x 100 + 4.
     """
     usage = np.concatenate([flat(100, 10), flat(200, 10)])
     sizes = wanted_mib(size(history(flat(100), flat(100), flat(100))), usage)
@@ -115,13 +118,13 @@ def test_nothing_is_sized_above_what_was_declared_before_a_kill() -> None:
 
 
 def test_a_retry_has_twice_the_size_from_before_the_kill_on() -> None:
-    """Killed at 100 MiB after 600 s: 540 s less 8 rows is row 46; from there on 200 MiB, before it as planned."""
+    """Killed at 100 MiB after 600 s: 540 s less 7 rows is row 47; from there on 200 MiB, before it as planned."""
     plan = after_failure(size(history(flat(96), flat(96), flat(96))), 600.0, 100.0 * mi(1))
     sizes = wanted_mib(plan, flat(96, 80))
 
     assert Basis.RETRY is plan.basis
-    assert (True, 200.0) == (sizes[45] < 101, sizes[46])
-    assert 200.0 == min(sizes[46:])
+    assert (True, 200.0) == (sizes[46] < 101, sizes[47])
+    assert 200.0 == min(sizes[47:])
 
 
 def test_a_retry_tries_what_was_declared_before_more() -> None:
@@ -153,6 +156,44 @@ def test_any_need_is_reached_in_its_logarithm_of_attempts() -> None:
         kills += 1
 
     assert 6 == kills
+
+
+def test_an_owner_who_declared_too_little_is_not_the_ceiling_any_more() -> None:
+    """Declared 50 MiB, but runs needed 100: 100 and room; with one such run before it, twice that from the start."""
+    assert 104 < size(history(*[flat(100)] * 3, declared_mib=50)).one_size_bytes / mi(1) < 105
+    assert 200.0 == size(history(flat(100), declared_mib=50)).one_size_bytes / mi(1)
+
+
+def test_a_run_is_judged_by_the_plan_it_had() -> None:
+    """Five rows at 100 MiB, one at 250: under a plan of 104.1 a kill, 10 x 104.1 x 6, lowered or not.
+
+    Under a plan that knows such a run neither kills: lowered costs less.
+    """
+    surprise = np.array([100.0] * 5 + [250.0])
+    shape = np.concatenate([flat(100, 30), flat(250, 30), flat(50, 60)])
+    digests = [digest(0.0, usage * mi(1), PACE) for usage in (surprise, shape)]
+    killed = judged(digests[0], size(history(*[flat(100)] * 3)), surprise * mi(1))
+    calm = judged(digests[1], size(history(shape, shape, shape)), shape * mi(1))
+
+    assert [6246.2] * 2 == pytest.approx([cost / mi(1) for cost in killed.costs], abs=0.1)
+    assert 0 < calm.costs[0] < calm.costs[1]
+
+
+def test_where_lowering_cost_more_runs_are_only_raised() -> None:
+    """The same runs, once with judgements against lowering: at 50 MiB after the peak, the peak's size is kept."""
+    shape = np.concatenate([flat(100, 30), flat(250, 30), flat(50, 60)])
+    calm = history(shape, shape, shape)
+    burnt = replace(calm, runs=tuple(replace(run, costs=(2.0, 1.0)) for run in calm.runs))
+
+    assert 60 > wanted_mib(size(calm), shape)[-1]
+    assert [size(burnt).one_size_bytes / mi(1)] * 120 == wanted_mib(size(burnt), shape)
+
+
+def test_a_run_with_too_few_before_it_judges_nothing() -> None:
+    """Its size was its owner's, not the plan's."""
+    known = digest(0.0, flat(100) * mi(1), PACE)
+
+    assert (0.0, 0.0) == judged(known, size(history()), flat(100) * mi(1)).costs
 
 
 def test_small_changes_are_not_made() -> None:

@@ -13,14 +13,14 @@ from foresize_forecast.runs_digest import LEVELS, Pace, digest, filled, level_in
 PACE = Pace(10)
 
 
-def test_a_sample_bears_on_sizes_a_minute_and_two_rows_later() -> None:
-    """60 s of reaction, the row it was measured in and the one in which the size comes into force: 8 rows of 10 s."""
-    assert (8, 6, 14) == (PACE.lag_rows, PACE.window_rows, PACE.start_rows)
+def test_a_sample_bears_on_sizes_a_minute_after_its_row() -> None:
+    """The row it was measured in and 60 s of reaction: 7 rows of 10 s. A level is a minute of them: 6."""
+    assert (7, 6, 13) == (PACE.lag_rows, PACE.window_rows, PACE.start_rows)
 
 
 def test_slower_samples_have_the_same_clock() -> None:
-    """At a row a minute: 1 + 2 rows of lag, and a level is one row."""
-    assert (3, 1, 4) == (Pace(60).lag_rows, Pace(60).window_rows, Pace(60).start_rows)
+    """At a row a minute: 1 + 1 rows of lag, and a level is one row."""
+    assert (2, 1, 3) == (Pace(60).lag_rows, Pace(60).window_rows, Pace(60).start_rows)
 
 
 def test_a_pace_without_time_is_refused() -> None:
@@ -44,7 +44,7 @@ def test_the_start_is_one_row_ahead_of_what_was_used() -> None:
     """A size is in force before it is needed: rows 10, 30, 20 start as 30, 30, ... and end as their peak."""
     start = digest(0.0, np.array([10.0, 30, 20]) * mi(1), PACE).start / mi(1)
 
-    assert [30.0] * 14 == start.tolist()
+    assert [30.0] * 13 == start.tolist()
 
 
 def test_a_digest_knows_when_the_run_ended_and_what_it_needed() -> None:
@@ -64,11 +64,11 @@ def test_a_rise_is_told_by_the_level_it_came_from() -> None:
 
 
 def test_a_rise_beyond_the_reach_of_a_new_size_does_not_count() -> None:
-    """From 100 to 200 MiB in nine steps of one a row: within 8 rows of the lowest it rises to 189, not to 200."""
+    """From 100 to 200 MiB in nine steps of one a row: within 7 rows of the lowest it rises to 178, not to 200."""
     usage = np.concatenate([[100.0], np.linspace(100, 200, 10)[1:], [200.0] * 50]) * mi(1)
     rises = digest(0.0, usage, PACE).rises
 
-    assert 1 + 8 / 9 == pytest.approx(rises[level_index(np.array([100.0 * mi(1)]))][0])
+    assert 1 + 7 / 9 == pytest.approx(rises[level_index(np.array([100.0 * mi(1)]))][0])
 
 
 def test_levels_below_and_above_all_are_the_first_and_the_last() -> None:

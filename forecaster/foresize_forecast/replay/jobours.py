@@ -9,8 +9,9 @@ import numpy as np
 from foresize_forecast.headroom import KILL_PRICE
 from foresize_forecast.replay.jobpeers import PIECES, Attempt
 from foresize_forecast.replay.jobruns import Job
-from foresize_forecast.runs import RunHistory, RunPlan, after_failure, size, steady
+from foresize_forecast.runs import RunHistory, judged, size
 from foresize_forecast.runs_digest import Pace, RunDigest, digest
+from foresize_forecast.runs_plan import RunPlan, after_failure, steady
 from foresize_forecast.runs_slots import HOUR_S
 from foresize_forecast.series import FloatArray, IntArray
 
@@ -39,9 +40,13 @@ class Foresize:
     def _learn(self, job: Job) -> None:
         pace = Pace(job.step_s)
         order = job.ended_before(np.inf)
-        self._digests = tuple(digest(job.runs[run].started_s, job.runs[run].usage, pace) for run in order)
         self._ends = np.array([job.ended_s(run) for run in order])
-        self._plans, self._job = {}, job
+        self._plans, self._digests, self._job = {}, (), job
+        for run in order:
+            each = job.runs[run]
+            plan = self.plan(job, int(self.ended(np.array([each.started_s]))[0]), each.started_s)
+            known = judged(digest(each.started_s, each.usage, pace), plan, each.usage, self._price)
+            self._digests = (*self._digests, known)
 
     def ended(self, times_s: FloatArray) -> IntArray:
         """How many runs had ended by each time."""
