@@ -4,31 +4,33 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
+from foresize.replaytable import job_table, node_table, table
 from foresize.words import plain
-from foresize_forecast.replay import sizers, traces
+from foresize_forecast.replay import decisions, jobs, sizers, traces
 from foresize_forecast.replay.errors import TraceError
 from foresize_forecast.replay.playing import Plays, play
-from foresize_forecast.replay.results import known, results
+from foresize_forecast.replay.results import NODES, LeakPlays, Played, known, results
 from foresize_forecast.replay.trace import Trace, Track
 
-TRACKS = ("guaranteed", "burstable", "nodes")
-"""What is told where no track is asked for."""
-ALL_TRACKS = (*TRACKS, "jobs")
+JOBS = "jobs"
+DEFAULT_TRACKS = (Track.GUARANTEED.value, Track.BURSTABLE.value, NODES)
+TRACKS = (*DEFAULT_TRACKS, JOBS)
+Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What a user asks of a replay."""
+    """What a user asks of a replay; the fields are the command's arguments and options."""
 
     paths: Sequence[Path] = ()
     policies: Sequence[str] = ()
@@ -36,76 +38,110 @@ class Wish:
     json: Path | None = None
     decisions: Path | None = None
     min_days: float = traces.MIN_DAYS
+    workers: int = 0
+    """Processes; 0: one for each core that may be used."""
 
 
 def replay(wish: Wish, console: Console) -> None:
-    """Play what is wished, show the table, write the files at the end.
+    """Play what is wished, show tables, write the files when all is done.
 
     Raises:
         TraceError: a wish or a trace cannot be used; nothing is written.
-        OSError: a file cannot be written.
+        OSError: a file cannot be written; none is.
     """
-    policies, asked = sizers.chosen(wish.policies), _tracks(wish.tracks)
-    played = traces.load(wish.paths, wish.min_days) if wish.paths else (traces.bundled(),)
-    tracks = [track for track in Track if track.value in asked]
-    plays = _plays(played, policies, tracks, console)
-    found = results(known(played), plays)
-    for track in tracks:
-        console.print(table(_heading(played, track), found["tracks"][track]))
-    if wish.json:
-        wish.json.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
-        console.print(Text(f"figures: {plain(str(wish.json))}"), soft_wrap=True)
+    tracks, policies = _tracks(wish.tracks), sizers.chosen(wish.policies)
+    if wish.decisions:
+        decisions.refuse_without_pyarrow()
+    found: Json = {}
+    played: tuple[Trace, ...] = ()
+    plays: Plays = {}
+    if set(tracks) != {JOBS}:
+        played = traces.load(wish.paths, wish.min_days) if wish.paths else (traces.bundled(),)
+        found, plays = _sized(played, tracks, policies, wish.workers or len(os.sched_getaffinity(0)), console)
+    if JOBS in tracks:
+        found = _with_jobs(found, wish.paths, console)
+    _show(found, played, tracks, console)
+    with _written() as write:
+        if wish.json:
+            write(wish.json, lambda path: path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8"))
+        if wish.decisions:
+            write(wish.decisions, lambda path: decisions.write(played, plays, path))
+    for name, path in (("figures", wish.json), ("decisions", wish.decisions)):
+        if path:
+            console.print(Text(f"{name}: {plain(str(path))}"), soft_wrap=True)
 
 
 def _tracks(asked: Sequence[str]) -> tuple[str, ...]:
     for track in asked:
-        if track not in ALL_TRACKS:
-            allowed = f"{', '.join(ALL_TRACKS[:-1])} or {ALL_TRACKS[-1]}"
-            raise TraceError(f"--track: {track!r} is no track; {allowed} are")
-    return tuple(dict.fromkeys(asked)) or TRACKS
+        if track not in TRACKS:
+            raise TraceError(f"--track: {track!r} is no track; {', '.join(TRACKS[:-1])} or {TRACKS[-1]} are")
+    return tuple(dict.fromkeys(asked)) or DEFAULT_TRACKS
 
 
-def _heading(played: Sequence[Trace], track: str) -> str:
+def _sized(
+    played: Sequence[Trace], asked: Sequence[str], policies: Sequence[str], workers: int, console: Console
+) -> tuple[Json, Plays]:
+    """Figures and sizes of the tracks that are about running containers; nodes are told by the Burstable track's."""
+    wanted = {Track.BURSTABLE.value if track == NODES else track for track in asked}
+    tracks = [track for track in Track if track.value in wanted]
+    facts = known(played)
+    with _progress(console) as told:
+        plays = play(played, policies, tracks, workers, lambda done, of: told("playing", done, of))
+        leak_plays: LeakPlays = {}
+        if Track.BURSTABLE.value in asked:
+            leak_plays = _leaked(facts, policies, workers, told)
+    found = results(facts, plays, leak_plays)
+    kept = {track: each for track, each in found["tracks"].items() if track in asked}
+    return {**found, "tracks": kept}, plays
+
+
+def _leaked(
+    facts: Sequence[Played], policies: Sequence[str], workers: int, told: Callable[[str, float, float], None]
+) -> LeakPlays:
+    places = [(at, each.leaks.trace) for at, each in enumerate(facts) if each.leaks]
+    leaky = [trace for _, trace in places]
+    plays = play(leaky, policies, [Track.BURSTABLE], workers, lambda done, of: told("leaking", done, of))
+    return {(places[at][0], policy): each for (at, _, policy), each in plays.items()}
+
+
+def _with_jobs(found: Json, paths: Sequence[Path], console: Console) -> Json:
+    if not paths:
+        raise TraceError("--track jobs: runs of Jobs are expected; the bundled sample has none, give a trace")
+    with _progress(console) as told:
+        runs = jobs.play(paths, lambda share: told("running jobs", share, 1.0)).as_dict()
+    return {**found, "tracks": {**found.get("tracks", {}), JOBS: runs.pop("policies")}, JOBS: runs}
+
+
+def _show(found: Json, played: Sequence[Trace], tracks: Sequence[str], console: Console) -> None:
     series = sum(len(trace.series) for trace in played)
-    return f"{plain(', '.join(dict.fromkeys(trace.source for trace in played)))}: {series} series, {track}"
+    sources = ", ".join(dict.fromkeys(trace.source for trace in played))
+    made = {NODES: node_table, JOBS: job_table}
+    for track in tracks:
+        told = track if track == JOBS else f"{plain(sources)}: {series} series, {track}"
+        console.print(made.get(track, table)(told, found["tracks"][track]))
 
 
-def _plays(played: Sequence[Trace], policies: Sequence[str], tracks: Sequence[Track], console: Console) -> Plays:
-    columns = (TextColumn("playing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+@contextmanager
+def _progress(console: Console) -> Iterator[Callable[[str, float, float], None]]:
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("playing")
-        return play(
-            played,
-            policies,
-            tracks,
-            len(os.sched_getaffinity(0)),
-            lambda done, parts: progress.update(task, completed=done, total=parts),
-        )
+        yield lambda what, done, of: progress.update(task, description=what, completed=done, total=of)
 
 
-def table(heading: str, found: Mapping[str, Mapping[str, Any]]) -> Table:
-    """One row a policy."""
-    made = Table(title=Text(heading))
-    for column in (
-        "policy",
-        "slack",
-        "slack (bytes)",
-        "episodes/day",
-        "kill-free",
-        "overrun",
-        "limit/peak",
-        "changes",
-    ):
-        made.add_column(column, justify="left" if column == "policy" else "right")
-    for policy, row in found.items():
-        made.add_row(
-            policy,
-            _share(row["slack_mean"]), _share(row["slack_bytes"]), f"{row['kill_episodes_per_day']:.4f}",
-            f"{row['kill_free_days']:.2%}", f"{row['overrun']:.2%}", f"{row['limit_ratio']:.2f}",
-            f"{row['request_changes_per_day'] + row['limit_changes_per_day']:.1f}",
-        )  # fmt: skip
-    return made
+@contextmanager
+def _written() -> Iterator[Callable[[Path, Callable[[Path], object]], None]]:
+    """Files that appear together, once all of them are whole; after an error none does."""
+    parts: dict[Path, Path] = {}
 
+    def write(path: Path, fill: Callable[[Path], object]) -> None:
+        parts[path] = path.with_name(f".{path.name}.part")
+        fill(parts[path])
 
-def _share(value: float) -> str:
-    return f"{value:.1%}"
+    try:
+        yield write
+        for path, part in parts.items():
+            part.replace(path)
+    finally:
+        for part in parts.values():
+            part.unlink(missing_ok=True)

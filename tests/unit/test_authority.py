@@ -140,6 +140,9 @@ def test_the_brain_neither_reads_nor_writes_but_in_named_places() -> None:
         "models/prophet.py": ["pathlib", "shutil"],  # removes what Stan leaves behind
         "prometheus/source.py": ["urllib"],  # takes an address apart
         "prometheus/wire.py": ["pathlib", "requests", "urllib3"],  # asks Prometheus, reads the token
+        "replay/decisions.py": ["pathlib"],  # writes the sizes that were in force
+        "replay/jobruns.py": ["pathlib"],  # reads recorded runs
+        "replay/jobs.py": ["pathlib"],  # is told where they are
         "replay/longform.py": ["pathlib"],  # reads recorded history
         "replay/metadata.py": ["pathlib"],  # reads what is known of it
         "replay/playing.py": ["multiprocessing"],  # shares the work out

@@ -72,6 +72,8 @@ def play(traces: Sequence[Trace], policies: Sequence[str], tracks: Sequence[Trac
         needs = [need(trace) for trace in traces]
     except ValueError as error:
         raise TraceError(str(error)) from error
+    if not needs:
+        return {}
     parts = [
         _Part(at, policy, track, rows)
         for track in tracks

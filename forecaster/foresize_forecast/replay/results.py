@@ -15,8 +15,9 @@ import numpy as np
 
 from foresize_forecast.replay.figures import Sums, sums
 from foresize_forecast.replay.groups import Kinds, kinds, members
+from foresize_forecast.replay.leaks import Leaks, leak_figures, leaks
 from foresize_forecast.replay.nodes import Cluster, NodeFigures, cluster, node_figures
-from foresize_forecast.replay.playing import Plays
+from foresize_forecast.replay.playing import Play, Plays
 from foresize_forecast.replay.resample import LEVEL, clusters, differences, intervals
 from foresize_forecast.replay.sizers import BASELINE
 from foresize_forecast.replay.tally import Tally, together, warmup_columns
@@ -26,6 +27,8 @@ from foresize_forecast.series import BoolArray
 NODE_NAMES = ("nodes", "nodes_over_oracle", "nodes_over_bound", "pressure")
 NODES = "nodes"
 """The track that is about nodes; its requests are those of the Burstable track, or else of the only one played."""
+LeakPlays = Mapping[tuple[int, str], Play]
+"""By place of the trace, and policy."""
 Json = Any
 
 
@@ -37,11 +40,13 @@ class Played:
         trace: what was used.
         kinds: of its series.
         cluster: what nodes have to hold; None where it is none.
+        leaks: the same trace with leaks; None where it is no cluster, or too short.
     """
 
     trace: Trace
     kinds: Kinds
     cluster: Cluster | None
+    leaks: Leaks | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +61,22 @@ class _Group:
 
 def known(traces: Sequence[Trace]) -> tuple[Played, ...]:
     """What is known of traces; takes about a second for 500 series of 4 days of minutes."""
-    return tuple(Played(trace, kinds(trace), cluster(trace)) for trace in traces)
+    return tuple(_known(trace) for trace in traces)
 
 
-def results(played: Sequence[Played], plays: Plays) -> dict[str, Json]:
-    """Everything, with None for what is no number."""
+def _known(trace: Trace) -> Played:
+    held = cluster(trace)
+    return Played(trace, kinds(trace), held, leaks(trace, held) if held else None)
+
+
+def results(played: Sequence[Played], plays: Plays, leak_plays: LeakPlays) -> dict[str, Json]:
+    """Everything, with None for what is no number.
+
+    Args:
+        played: what is known of the traces.
+        plays: of the traces.
+        leak_plays: of their leaks, on the Burstable track.
+    """
     tracks = list(dict.fromkeys(track for _, track, _ in plays))
     policies = list(dict.fromkeys(policy for _, _, policy in plays))
     nodes = {
@@ -69,6 +85,8 @@ def results(played: Sequence[Played], plays: Plays) -> dict[str, Json]:
         if (held := played[key[0]].cluster) is not None
     }
     told = {track: {policy: _entry(played, plays, nodes, (track, policy)) for policy in policies} for track in tracks}
+    for policy in policies if Track.BURSTABLE in tracks else ():
+        told[Track.BURSTABLE][policy] |= _leak(played, leak_plays, policy)
     packed = Track.BURSTABLE if Track.BURSTABLE in tracks else tracks[0]
     about_nodes = {
         policy: {"sized_for": packed, **asdict(figures)}
@@ -77,6 +95,15 @@ def results(played: Sequence[Played], plays: Plays) -> dict[str, Json]:
     }
     made: dict[str, Json] = _cleaned({"sources": _sources(played), "tracks": {**told, NODES: about_nodes}})
     return made
+
+
+def _leak(played: Sequence[Played], leak_plays: LeakPlays, policy: str) -> Mapping[str, Json]:
+    """What leaks took, of the first trace that has them."""
+    for at, each in enumerate(played):
+        if each.leaks and (at, policy) in leak_plays:
+            found = leak_figures(each.leaks, leak_plays[at, policy], leak_plays.get((at, BASELINE)))
+            return {"leak": asdict(found)}
+    return {}
 
 
 def _sources(played: Sequence[Played]) -> Mapping[str, Json]:
@@ -115,7 +142,7 @@ def _of_containers(played: Sequence[Played]) -> tuple[int, ...]:
 
 def _entry(
     played: Sequence[Played], plays: Plays, nodes: Mapping[tuple[int, Track, str], NodeFigures], key: tuple[Track, str]
-) -> Mapping[str, Json]:
+) -> dict[str, Json]:
     by_source = _by_source(played)
     made = _told(played, plays, _of_containers(played), nodes, key)
     if len(by_source) > 1:
@@ -130,7 +157,7 @@ def _told(
     places: tuple[int, ...],
     nodes: Mapping[tuple[int, Track, str], NodeFigures],
     key: tuple[Track, str],
-) -> Mapping[str, Json]:
+) -> dict[str, Json]:
     """Figures, counts and intervals of some of the traces for one track and policy."""
     counted = together([plays[at, *key].tally for at in places])
     group = _group(played, places)

@@ -124,7 +124,6 @@ class Stepped:
 
     def sizes(self, trace: Trace, track: Track, told: Told) -> WholeSizes:
         """Sizes in force in every column; the first day has the first size."""
-        del track
         keys = tuple(
             ContainerKey(ns, f"Series/{name}", "main") for ns, name in zip(trace.namespaces, trace.series, strict=True)
         )
@@ -132,4 +131,6 @@ class Stepped:
         played = play(history, self.make(), lag_ticks=0)
         first = np.repeat(first_sizes(trace)[:, np.newaxis], trace.grid.count - played.request.shape[1], axis=1)
         told(1.0)
-        return WholeSizes(np.hstack([first, played.request]), np.hstack([first, played.limit]))
+        limit = np.hstack([first, played.limit])
+        request = limit if track is Track.GUARANTEED else np.hstack([first, played.request])
+        return WholeSizes(request, limit)
