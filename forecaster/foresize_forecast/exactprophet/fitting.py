@@ -8,17 +8,18 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from foresize_forecast.exactprophet.design import Design, design
+from foresize_forecast.exactprophet.design import Design, design_columns, with_basis, with_series
 from foresize_forecast.exactprophet.fits import Fits, Status, processors
 from foresize_forecast.exactprophet.model import FloatArray, IntArray, Model, Placement, Times
 from foresize_forecast.exactprophet.patterns import Scales, patterns, scales
-from foresize_forecast.exactprophet.projection import squared_distances, standardise
-from foresize_forecast.exactprophet.search import FLOOR, Batch, search
+from foresize_forecast.exactprophet.problem import Batch, workspace
+from foresize_forecast.exactprophet.projection import Source, project, standardise
+from foresize_forecast.exactprophet.search import FLOOR, search
 
 CERTIFIED_NATS = 1e-4
 """A fit whose log posterior is proved to be this near to the highest counts as converged."""
-CHUNK_VALUES = 500_000
-"""Values scaled and projected at a time: 4 MB, which stay in the cache."""
+FEW = 32
+"""Series of one gap pattern up to which orthogonalising them costs less than making the basis."""
 SERIES_A_TASK = 64
 """Series that a thread takes at a time: enough to outweigh the call, few enough for threads to end together."""
 
@@ -45,7 +46,9 @@ def fit(
         raise ValueError(f"warm has {warm.slope_changes.shape}, expected {(len(values), model.places)} slope changes")
     with ThreadPoolExecutor(threads or processors()) as pool:
         measured = scales(values, pool)
-        job = _Job(model, times_s, model.season_features(times_s), values, measured, _blank(model, measured), warm)
+        job = _Job(
+            model, times_s, model.season_features(times_s).T.copy(), values, measured, _blank(model, measured), warm
+        )
         # A large group shares the threads, small groups are taken by one thread each.
         placed: list[Future[Placement] | Placement] = []
         for index, (columns, series) in enumerate(patterns(values, measured)):
@@ -96,14 +99,17 @@ def _blank(model: Model, measured: Scales) -> Fits:
 
 
 def _statuses(fits: Fits, measured: Scales) -> tuple[Status, ...]:
-    """How each series came out."""
-    statuses = np.full(len(fits.scale), Status.LOCAL, dtype=object)
-    statuses[fits.certificate_nats <= CERTIFIED_NATS] = Status.CONVERGED
-    statuses[fits.noise**2 <= FLOOR] = Status.EXACT
-    statuses[measured.constant] = Status.CONSTANT
-    statuses[measured.counts < 2] = Status.TOO_FEW  # noqa: PLR2004 - a line needs two points
-    statuses[measured.infinite] = Status.INFINITE
-    return tuple(statuses)
+    """How each series came out: the last rule that holds."""
+    rules = (
+        (Status.LOCAL, np.ones(len(fits.scale), bool)),
+        (Status.CONVERGED, fits.certificate_nats <= CERTIFIED_NATS),
+        (Status.EXACT, fits.noise**2 <= FLOOR),
+        (Status.CONSTANT, measured.constant),
+        (Status.TOO_FEW, measured.counts < 2),  # noqa: PLR2004 - a line needs two points
+        (Status.INFINITE, measured.infinite),
+    )
+    last = len(rules) - 1 - np.argmax([holds for _, holds in reversed(rules)], axis=0)
+    return tuple(rules[rule][0] for rule in last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,12 +126,15 @@ class _Job:
 
     def fit(self, columns: IntArray, series: IntArray, pool: Executor | None) -> Placement:
         """Fit the series of one gap pattern."""
-        shared = design(self.model, self.times_s, self.features, columns)
+        placement, matrix = design_columns(self.model, self.times_s, self.features, columns)
         self._constant(series[self.measured.constant[series]])
         moving = series[~self.measured.constant[series]]
-        if len(moving):
-            self._moving(shared, moving, pool)
-        return shared.placement
+        source = Source(self.values, columns, self.measured.centre, self.measured.scale)
+        if len(moving) > FEW:
+            self._many(matrix, source, moving, pool)
+        elif len(moving):
+            self._few(matrix, source, moving)
+        return placement
 
     def _constant(self, series: IntArray) -> None:
         """Stock's answer to a constant: that value, and the least noise."""
@@ -137,20 +146,42 @@ class _Job:
         fits.noise[series] = math.sqrt(FLOOR)
         fits.certificate_nats[series] = 0.0
 
-    def _moving(self, shared: Design, series: IntArray, pool: Executor | None) -> None:
-        """Project, search, and turn what was found into coefficients."""
-        targets, outside = self._projected(shared, series)
-        places = len(shared.placement.changepoints)
-        start, slopes = self._start(series, places)
-        batch = Batch(targets, outside, start, slopes, np.empty((len(series), 6)))
-        if pool is None:
-            search(shared.problem, batch, 0, len(series))
-        else:
-            begins = range(0, len(series), SERIES_A_TASK)
-            tasks = [pool.submit(search, shared.problem, batch, i, min(len(series), i + SERIES_A_TASK)) for i in begins]
-            for task in tasks:
-                task.result()
+    def _few(self, matrix: FloatArray, source: Source, series: IntArray) -> None:
+        """Fit series without a basis."""
+        scaled = np.empty((len(series), matrix.shape[1]))
+        standardise(source, series, scaled)
+        shared, targets, outside = with_series(self.model, matrix, scaled)
+        targets += self._centre(series) * shared.offsets
+        batch = Batch(targets, outside, *self._start(series, len(shared.problem.columns)), np.empty((len(series), 6)))
+        search(shared.problem, workspace(shared.problem), batch, 0, len(series))
         self._keep(shared, series, batch)
+
+    def _many(self, matrix: FloatArray, source: Source, series: IntArray, pool: Executor | None) -> None:
+        """Fit series with a basis made once, some at a time."""
+        shared, basis = with_basis(self.model, matrix)
+        rows = len(shared.offsets)
+        batch = Batch(
+            np.empty((len(series), rows)),
+            np.empty(len(series)),
+            *self._start(series, len(shared.problem.columns)),
+            np.empty((len(series), 6)),
+        )
+
+        def task(begin: int) -> None:
+            end = min(len(series), begin + SERIES_A_TASK)
+            project(basis, source, series[begin:end], batch.targets[begin:end], batch.outside[begin:end])
+            batch.targets[begin:end] += self._centre(series[begin:end]) * shared.offsets
+            search(shared.problem, workspace(shared.problem), batch, begin, end)
+
+        begins = range(0, len(series), SERIES_A_TASK)
+        for _ in map(task, begins) if pool is None else pool.map(task, begins):
+            pass
+        self._keep(shared, series, batch)
+
+    def _centre(self, series: IntArray) -> FloatArray:
+        """What was taken off before scaling, scaled, shape (series, 1)."""
+        centre: FloatArray = self.measured.centre[series] / self.measured.scale[series]
+        return centre[:, np.newaxis]
 
     def _keep(self, shared: Design, series: IntArray, batch: Batch) -> None:
         """Coefficients from what was found."""
@@ -170,29 +201,6 @@ class _Job:
         fits.noise[series] = np.sqrt(found[:, 2])
         fits.evaluations[series] = found[:, 4]
         fits.steps[series] = found[:, 5]
-
-    def _projected(self, shared: Design, series: IntArray) -> tuple[FloatArray, FloatArray]:
-        """The scaled values in the design's basis, and the sum of squares of what lies outside of it.
-
-        From the values left over, not as a difference of two squares: that would lose all digits of a flat series.
-        """
-        rows, block = max(1, CHUNK_VALUES // len(shared.columns)), shared.block
-        scaled = np.empty((min(rows, len(series)), len(shared.columns)))
-        fitted = np.empty_like(scaled)
-        targets, outside = np.empty((len(series), shared.basis.shape[1])), np.empty(len(series))
-        back = np.ascontiguousarray(shared.basis.T)
-        for begin in range(0, len(series), rows):
-            end = min(len(series), begin + rows)
-            count = end - begin
-            centred = self.measured.centre, self.measured.scale
-            standardise(self.values, series[begin:end], shared.columns, centred, scaled)
-            np.matmul(scaled[:count], shared.basis, out=targets[begin:end])
-            np.matmul(targets[begin:end], back, out=fitted[:count])
-            squared_distances(scaled, fitted, count, outside[begin:end])
-        targets[:, :block] = targets[:, :block] @ shared.turn.T
-        centre = self.measured.centre[series] / self.measured.scale[series]
-        targets[:, :block] += centre[:, np.newaxis] * shared.offsets
-        return targets, outside
 
     def _start(self, series: IntArray, places: int) -> tuple[FloatArray, FloatArray]:
         """Precisions (0: none) and slope changes to start from."""

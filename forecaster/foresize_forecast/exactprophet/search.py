@@ -4,30 +4,26 @@ With precision q = 1 / s^2, n observations and a fixed q, the log posterior's be
 
     L(q) = (n / 2) log q - 2 / q - f(q),    f(q) = min over the parameters of (q / 2) RSS + priors.
 
-The minimum is convex in the parameters (a lasso, once the normal priors' block is eliminated), and f, a minimum of
-lines in q, is concave: between two precisions it lies above its chord. With the chord in its place L has one maximum in
-closed form, which bounds L from above over the whole interval. Precisions are evaluated where that bound is highest
-until it is within `TOLERANCE_NATS` of the best value found: a proof that no other noise scale does better, though L
-itself may have several maxima. f is bounded from below by the lasso's dual value, so rounding and early stops are in
-the certificate and not hidden by it.
-
-Every function is in this one file: numba renews kept machine code by file.
+The minimum is convex (a lasso, once the normal priors' block is eliminated), and f, a minimum of lines in q, is
+concave: above its chord between two precisions. With the chord for f, L has one maximum, in closed form: an upper bound
+over the interval. The next precision is taken where that bound is highest, until it is within `TOLERANCE_NATS` of the
+best value found: then no noise scale does better, though L may have several maxima. f itself is bounded from below by
+the lasso's dual value, so rounding is in the certificate too. All functions are in this one file, because numba
+renews the machine code that it keeps by file.
 """
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 
 import numpy as np
 
 from foresize_forecast.exactprophet.compiling import compiled
-from foresize_forecast.exactprophet.model import FloatArray, IntArray
+from foresize_forecast.exactprophet.model import FloatArray
+from foresize_forecast.exactprophet.problem import MAX_EVALUATIONS, Batch, Problem, Series, Work
 
 TOLERANCE_NATS = 2e-5
 """Well below the 1e-4 that is promised: the rest is for rounding."""
-MAX_EVALUATIONS = 200
-"""Noise scales tried; 6 is common, 40 the most that recorded memory took."""
 MAX_STEPS = 1000
 """Steps of the active set at one noise scale; a change of slope joins or leaves at each."""
 MAX_REFINEMENTS = 4
@@ -36,77 +32,14 @@ SETTLED = 1e-18
 """Twice what a further Newton step would gain, in nats: then the active set is solved."""
 EXCESS = 1e-8
 """A gradient that is larger than its bound by this share calls for one more slope."""
+ROUNDING = 1e-15
+"""Relative error of a gradient's terms: what is within it calls for nothing."""
 DEPENDENT = 1e-11
 """Share of a column that must be left after the columns before it; less is rounding."""
 FLOOR = 1e-18
-"""Smallest s^2, Prophet's own for a constant history; where it binds there is no MAP."""
-
-
-class Problem(NamedTuple):
-    """What all series of one gap pattern share.
-
-    Rows are coordinates of an orthogonal basis; the first `len(singular)` belong to the normal priors' block.
-
-    Attributes:
-        columns: shape (changepoints, rows): what each slope change adds.
-        singular: singular values of the block's columns, each scaled by its prior.
-        rate: 1 / changepoint_prior_scale.
-        observed: observations of a series.
-    """
-
-    columns: FloatArray
-    singular: FloatArray
-    rate: float
-    observed: float
-
-
-class Batch(NamedTuple):
-    """Series to search, a row each, and what is found.
-
-    Attributes:
-        targets: shape (series, rows): the scaled values in the problem's basis.
-        outside: shape (series,): sum of squares of the scaled values outside of that basis.
-        warm: shape (series,): a precision to start from; 0 where there is none.
-        slopes: shape (series, changepoints): slope changes to start from; overwritten with those found.
-        found: shape (series, 6), written: log posterior; nats that the best may lie above it; s^2; the variance at
-            which the slopes are the lasso's minimum; noise scales tried; steps taken.
-    """
-
-    targets: FloatArray
-    outside: FloatArray
-    warm: FloatArray
-    slopes: FloatArray
-    found: FloatArray
-
-
-class Work(NamedTuple):
-    """One thread's scratch; `active`, `gram`, `factor` and `step` go by place in the active set."""
-
-    weights: FloatArray
-    residual: FloatArray
-    slopes: FloatArray
-    signs: FloatArray
-    gradient: FloatArray
-    active: IntArray
-    gram: FloatArray
-    factor: FloatArray
-    step: FloatArray
-
-
-@compiled
-def workspace(places: int, rows: int) -> Work:
-    """Scratch for series of `places` changepoints in `rows` coordinates."""
-    return Work(
-        np.ones(rows),
-        np.empty(rows),
-        np.zeros(places),
-        np.zeros(places),
-        np.zeros(places),
-        np.zeros(places, np.int64),
-        np.empty((places, places)),
-        np.empty((places, places)),
-        np.empty(places),
-    )
+"""Smallest s^2, Prophet's own for a constant history; where least squares reach it the posterior has no maximum."""
+DESCENT = 1e3
+"""Factor between precisions on the way to that floor: a step that the active set can follow."""
 
 
 @compiled
@@ -140,15 +73,14 @@ def _factorise(work: Work, first: int, size: int) -> None:
 @compiled
 def _newton(work: Work, threshold: float, size: int) -> float:
     """Write the step to the active set's minimum; return twice what it gains."""
+    gain = 0.0
     for row in range(size):
         place = work.active[row]
         rest = work.gradient[place] - threshold * work.signs[place]
         for inner in range(row):
             rest -= work.factor[row, inner] * work.step[inner]
         work.step[row] = rest / work.factor[row, row]
-    gain = 0.0
-    for row in range(size):
-        gain += work.step[row] * work.step[row]
+        gain += work.step[row] ** 2
     for row in range(size - 1, -1, -1):
         rest = work.step[row]
         for inner in range(row + 1, size):
@@ -179,7 +111,6 @@ def _leave(work: Work, row: int, size: int) -> int:
     work.signs[work.active[row]] = 0.0
     for later in range(row, size - 1):
         work.active[later] = work.active[later + 1]
-    for later in range(row, size - 1):
         for column in range(later + 1):
             work.gram[later, column] = work.gram[later + 1, column if column < row else column + 1]
     _factorise(work, row, size - 1)
@@ -210,9 +141,8 @@ def _differentiate(problem: Problem, work: Work, target: FloatArray, size: int) 
     """Residual and gradient at the present slopes; from the data each time, so that errors do not add up."""
     work.residual[:] = target
     for row in range(size):
-        place = work.active[row]
-        slope, column = work.slopes[place], problem.columns[place]
-        for coordinate in range(target.shape[0]):
+        slope, column = work.slopes[work.active[row]], problem.columns[work.active[row]]
+        for coordinate in range(len(target)):
             work.residual[coordinate] -= slope * column[coordinate]
     for place in range(problem.columns.shape[0]):
         work.gradient[place] = _weighted_product(problem.columns[place], work.residual, work.weights)
@@ -227,6 +157,9 @@ def _solve(problem: Problem, work: Work, target: FloatArray, variance: float, si
         _gram_row(problem, work, row)
     _factorise(work, 0, size)
     threshold = variance * problem.rate
+    noise = 0.0
+    for row in range(target.shape[0]):
+        noise += ROUNDING * problem.largest * work.weights[row] * abs(target[row])
     refined = 0
     for steps in range(MAX_STEPS):
         _differentiate(problem, work, target, size)
@@ -237,7 +170,7 @@ def _solve(problem: Problem, work: Work, target: FloatArray, variance: float, si
                 size = _leave(work, leaving, size)
                 refined = 0
             continue
-        steepest, place = threshold * (1.0 + EXCESS), -1
+        steepest, place = threshold * (1.0 + EXCESS) + noise, -1
         for candidate in range(problem.columns.shape[0]):
             if work.signs[candidate] == 0.0 and abs(work.gradient[candidate]) > steepest:
                 steepest, place = abs(work.gradient[candidate]), candidate
@@ -287,12 +220,12 @@ def _ceiling(half: float, left: float, low: float, right: float, high: float) ->
 
 
 @compiled
-def _highest(half: float, precisions: FloatArray, floors: FloatArray, count: int) -> tuple[float, float]:
+def _highest(half: float, work: Work, count: int) -> tuple[float, float]:
     """The highest upper bound over all intervals, and the precision to evaluate next."""
-    bound, chosen = -np.inf, precisions[0]
+    bound, chosen = -np.inf, work.precisions[0]
     for i in range(count - 1):
-        left, right = precisions[i], precisions[i + 1]
-        height, place = _ceiling(half, left, floors[i], right, floors[i + 1])
+        left, right = work.precisions[i], work.precisions[i + 1]
+        height, place = _ceiling(half, left, work.floors[i], right, work.floors[i + 1])
         if height > bound:
             inside = left * (1.0 + 1e-9) < place < right * (1.0 - 1e-9)
             bound, chosen = height, place if inside else math.sqrt(left * right)
@@ -313,50 +246,65 @@ def _start(work: Work, slopes: FloatArray) -> int:
 
 
 @compiled
-def _one(problem: Problem, work: Work, batch: Batch, series: int) -> None:
-    """The MAP of one series."""
-    target, outside, warm = batch.targets[series], batch.outside[series], batch.warm[series]
-    slopes, found = batch.slopes[series], batch.found[series]
-    half = 0.5 * problem.observed
-    precisions, floors = np.empty(MAX_EVALUATIONS), np.empty(MAX_EVALUATIONS)
-    lowest = 1.0 / noise_variance(
-        problem.observed, problem.observed
-    )  # values are within 1: so is what zeros leave over
-    highest = 1.0 / noise_variance(outside, problem.observed)
-    precision = min(highest, max(lowest, warm)) if warm > 0.0 else lowest
-    found[:] = 0.0
-    found[0] = -np.inf
-    count = 0
-    while True:
-        variance = 1.0 / precision
-        found[5] += _solve(problem, work, target, variance, _start(work, slopes))
-        squares, priors = _sums(problem, work, outside, variance)
-        place = count
-        while place > 0 and precisions[place - 1] > precision:
-            precisions[place], floors[place] = precisions[place - 1], floors[place - 1]
-            place -= 1
-        precisions[place] = precision
-        floors[place] = 0.5 * precision * squares + priors - _duality_gap(problem, work, variance)
-        count += 1
-        fitted = noise_variance(squares, problem.observed)
-        posterior = -half * math.log(fitted) - 2.0 * fitted - 0.5 * squares / fitted - priors
-        if posterior > found[0]:
-            found[0], found[2], found[3] = posterior, fitted, variance
-            slopes[:] = work.slopes
-        if precisions[count - 1] < highest:
-            precision = highest if count > 1 or warm > 0.0 else min(highest, 1.0 / fitted)
-        elif precisions[0] > lowest:
-            precision = lowest
-        else:
-            bound, precision = _highest(half, precisions, floors, count)
-            found[1], found[4] = max(0.0, bound - found[0]), count
-            if found[1] <= TOLERANCE_NATS or count == MAX_EVALUATIONS:
-                return
+def _evaluate(problem: Problem, work: Work, series: Series, start: FloatArray, precision: float) -> float:
+    """Solve at a precision, note its floor and keep what is best; return the precision that fits what is left over."""
+    half, variance = 0.5 * problem.observed, 1.0 / precision
+    series.found[5] += _solve(problem, work, series.target, variance, _start(work, start))
+    squares, priors = _sums(problem, work, series.outside, variance)
+    place = int(series.found[4])
+    while place > 0 and work.precisions[place - 1] > precision:
+        work.precisions[place], work.floors[place] = work.precisions[place - 1], work.floors[place - 1]
+        place -= 1
+    work.precisions[place] = precision
+    work.floors[place] = 0.5 * precision * squares + priors - _duality_gap(problem, work, variance)
+    series.found[4] += 1
+    for above in range(max(1, place), int(series.found[4])):  # f does not decrease
+        work.floors[above] = max(work.floors[above], work.floors[above - 1])
+    fitted = noise_variance(squares, problem.observed)
+    posterior = -half * math.log(fitted) - 2.0 * fitted - 0.5 * squares / fitted - priors
+    if posterior > series.found[0]:
+        series.found[0], series.found[2], series.found[3] = posterior, fitted, variance
+        series.slopes[:] = work.slopes
+    return 1.0 / fitted
 
 
 @compiled
-def search(problem: Problem, batch: Batch, begin: int, end: int) -> None:
-    """The MAP of the series `begin` to `end` of a batch."""
-    work = workspace(problem.columns.shape[0], batch.targets.shape[1])
-    for series in range(begin, end):
-        _one(problem, work, batch, series)
+def _begin(problem: Problem, work: Work, series: Series) -> None:
+    """Evaluate both ends of what holds all stationary points, and a precision between them."""
+    # Values are within 1, so zeros leave over at most their number; least squares leave over the least.
+    lowest = 1.0 / noise_variance(problem.observed, problem.observed)
+    highest = 1.0 / noise_variance(series.outside, problem.observed)
+    warm = min(highest, max(lowest, series.warm))
+    if highest * FLOOR >= 1.0:
+        precision = lowest
+        work.slopes[:] = 0.0
+        while precision < highest:
+            _evaluate(problem, work, series, work.slopes, precision)
+            precision *= DESCENT
+        _evaluate(problem, work, series, work.slopes, highest)
+    elif lowest < warm < highest:
+        _evaluate(problem, work, series, series.slopes, warm)
+        _evaluate(problem, work, series, series.slopes, highest)
+        _evaluate(problem, work, series, series.slopes, lowest)
+    else:
+        series.slopes[:] = 0.0
+        fitting = _evaluate(problem, work, series, series.slopes, lowest)
+        if fitting < highest:
+            _evaluate(problem, work, series, series.slopes, fitting)
+        _evaluate(problem, work, series, series.slopes, highest)
+
+
+@compiled
+def search(problem: Problem, work: Work, batch: Batch, begin: int, end: int) -> None:
+    """The MAP of the series `begin` to `end` of a batch, with the noise at or above its floor."""
+    for row in range(begin, end):
+        series = Series(batch.targets[row], batch.outside[row], batch.warm[row], batch.slopes[row], batch.found[row])
+        series.found[:] = 0.0
+        series.found[0] = -np.inf
+        _begin(problem, work, series)
+        while True:
+            bound, precision = _highest(0.5 * problem.observed, work, int(series.found[4]))
+            series.found[1] = max(0.0, bound - series.found[0])
+            if series.found[1] <= TOLERANCE_NATS or series.found[4] == MAX_EVALUATIONS:
+                break
+            _evaluate(problem, work, series, series.slopes, precision)
