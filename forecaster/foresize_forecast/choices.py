@@ -1,34 +1,42 @@
 """The rules for a request and for a limit, each on its own: raise on evidence, lower with patience.
 
-A request is lowered when its peak has passed and its cooldown with it. A limit goes down by half of the gap at a time.
+A size is lowered when it has not been needed for a cooldown, and by enough to be worth a resize. A limit goes down by
+at most a third at a time.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from foresize_forecast import sizing
+from foresize_forecast.jumps import PRIOR, held_for
 from foresize_forecast.outlook import NoOutlook, ShapeKind
-from foresize_forecast.plan import Forecasted, ceil_mib
+from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Room
 from foresize_forecast.reasons import Reason
-from foresize_forecast.sizes import MIB, ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
+from foresize_forecast.sizes import MIB, ContainerPolicy, LimitStrategy, Size, WorkloadPolicy, rounded_up
+from foresize_forecast.sizing import Wanted
 from foresize_forecast.state import ContainerState
 
-TOLERANCE_UP = 0.05
-"""A request this far below what is wanted is raised: less would chase the forecast's own noise."""
-TOLERANCE_DOWN = 0.1
-"""A size this far above what is wanted is lowered, as VPA's updater does."""
-LEAST_DECREASE_BYTES = 16 * MIB
-"""A smaller saving is not worth a resize."""
-LIMIT_STEP = 0.5
-"""Share of the gap that a limit goes down by in one step: a share of the gap, not of the size, so that it ends."""
+REQUEST_HEADROOM = 0.01
+"""A request that moves is set this far above what is needed, so that the next page does not move it again."""
+REQUEST_TOLERANCE = 0.04
+"""A request this far from what is planned is moved: less would chase the forecast's own noise."""
+LEAST_DECREASE_BYTES = MIB
+"""A smaller saving of a request is not worth a resize."""
+LEAST_LIMIT_DECREASE_BYTES = 4 * MIB
+"""The same for a limit."""
+LIMIT_TOLERANCE = 0.05
+"""A limit is lowered when it is this far above what is wanted, or twice its head room if that is more."""
+LIMIT_STEP = 1 / 3
+"""The share of itself that a limit goes down by at most in one step."""
 REQUEST_DAYS = 1 / 24
 """History below which a request is not lowered: an hour."""
 LIMIT_DAYS = 1.0
 """History below which a limit is not lowered or first set: a day."""
 USAGE_MARGIN = 0.05
 USAGE_CONSTANT_BYTES = 8 * MIB
-"""Nothing is lowered under present use plus these."""
+"""No limit is lowered under present use plus these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,16 +46,16 @@ class Evidence:
     Attributes:
         present: what its pods have now, the largest where they differ; the template's size where it has no pod.
         usage_bytes: highest newest sample of its pods; None where there is none.
-        crossing_bytes: what a rising trend of one of its pods reaches above that pod's limit; None without one.
-        crossing_limit_bytes: the limit it crosses.
+        rising_bytes: where its anonymous memory will be after one more reaction; None where that is unknown.
+        started_s: when the youngest of its containers started, Unix seconds; None where none runs.
         room: bounds of a container; its node's and its quota's room are looked at pod by pod.
         distrust: why its samples or its outlook cannot be trusted to lower anything; empty if they can.
     """
 
     present: Size
     usage_bytes: float | None = None
-    crossing_bytes: int | None = None
-    crossing_limit_bytes: int = 0
+    rising_bytes: float | None = None
+    started_s: float | None = None
     room: Room = field(default_factory=Room)
     distrust: str = ""
 
@@ -69,6 +77,11 @@ class Case:
         known_days = self.forecast.outlook.days if isinstance(self.forecast, Forecasted) else 0.0
         return bool(self.evidence.distrust) or self.evidence.usage_bytes is None or known_days < days_needed
 
+    @property
+    def raised_by_fast_clock(self) -> bool:
+        """Whether what the fast clock saw is in force."""
+        return self.now_s < self.state.fast_until_s
+
 
 @dataclass(frozen=True, slots=True)
 class Choice:
@@ -79,67 +92,62 @@ class Choice:
 
 
 def request(case: Case, wanted_bytes: int | None) -> Choice:
-    """The request: what the plan has in force, raised at once and lowered after its cooldown."""
-    before = case.before.request_bytes
+    """The request: what the plan has in force or what is used now, raised at once and lowered after its cooldown."""
+    before, used = case.before.request_bytes, case.evidence.usage_bytes or 0.0
     if wanted_bytes is None or before is None:
         return Choice(wanted_bytes, Reason.FORECAST)
-    if wanted_bytes > before * (1 + TOLERANCE_UP):
+    target = rounded_up(max(wanted_bytes, used) * (1 + REQUEST_HEADROOM))
+    if wanted_bytes > before * (1 + REQUEST_TOLERANCE) or used > before:
         if is_held_leak(case.forecast, case.pace):
             return Choice(before, Reason.LEAKING)
-        return Choice(wanted_bytes, Reason.PEAK_AHEAD)
-    if not _is_worth_lowering(before, wanted_bytes):
+        return Choice(target, Reason.PEAK_AHEAD if wanted_bytes >= used else Reason.IN_USE)
+    if before <= target * (1 + REQUEST_TOLERANCE) or before - target < LEAST_DECREASE_BYTES:
         return Choice(before, Reason.WITHIN_TOLERANCE)
     if case.distrust(REQUEST_DAYS):
         return Choice(before, Reason.STALE_DATA)
     if case.now_s - case.state.request_needed_at_s < case.pace.cooldown_s:
         return Choice(before, Reason.COOLDOWN)
-    return Choice(min(before, max(wanted_bytes, in_use_bytes(case.evidence.usage_bytes))), Reason.PEAK_PASSED)
+    return Choice(target, Reason.PEAK_PASSED)
 
 
-def limit(case: Case, wanted_bytes: int | None) -> Choice:
-    """The limit: the ceiling wanted and what kills and trends taught, raised at once and lowered by half of the gap."""
+def limit(case: Case, want: Wanted) -> Choice:
+    """The limit: what is held for the level and its jumps, and what kills taught; raised at once, lowered in steps."""
+    before, wanted_bytes, least = case.before.limit_bytes, want.now.limit_bytes, want.least_limit_bytes
     floored = floored_limit(case)
-    if wanted_bytes is None or floored.reason in (Reason.OOM_KILLED, Reason.TREND):
+    if wanted_bytes is None or least is None or floored.reason is Reason.OOM_KILLED:
         return Choice(highest(floored.value_bytes, wanted_bytes), floored.reason)
-    before = case.before.limit_bytes
-    wanted_bytes = max(wanted_bytes, floor(case))
+    wanted_bytes = max(wanted_bytes, case.state.kill_floor_bytes)
     if before is None:
         return Choice(None, Reason.STALE_DATA) if case.distrust(LIMIT_DAYS) else Choice(wanted_bytes, Reason.FORECAST)
-    if wanted_bytes > before * (1 + case.policy.limit_headroom / 3):
+    if least > before:
         if is_held_leak(case.forecast, case.pace):
             return Choice(before, Reason.LEAKING)
-        return Choice(wanted_bytes, Reason.FORECAST)
-    if not _is_worth_lowering(before, wanted_bytes):
+        return Choice(wanted_bytes, Reason.TREND if case.raised_by_fast_clock else Reason.FORECAST)
+    tolerance = max(LIMIT_TOLERANCE, 2 * sizing.headroom(case.policy))
+    if before <= wanted_bytes * (1 + tolerance) or before - wanted_bytes < LEAST_LIMIT_DECREASE_BYTES:
         return Choice(before, Reason.WITHIN_TOLERANCE)
     if case.distrust(LIMIT_DAYS):
         return Choice(before, Reason.STALE_DATA)
     if case.now_s - case.state.limit_changed_at_s < case.pace.cooldown_s:
         return Choice(before, Reason.COOLDOWN)
-    step = ceil_mib(before - (before - wanted_bytes) * LIMIT_STEP)
+    step = rounded_up(max(wanted_bytes, before * (1 - LIMIT_STEP)))
     return Choice(min(before, max(step, in_use_bytes(case.evidence.usage_bytes))), Reason.FORECAST)
 
 
 def floored_limit(case: Case) -> Choice:
-    """The limit before, raised to what kills and the fast clock taught."""
-    before = case.before.limit_bytes
-    if case.policy.limit is LimitStrategy.KEEP or before is None or before >= floor(case):
+    """The limit before, raised to what kills taught and, where there is no forecast, to what the fast clock saw."""
+    before, floor, reason = case.before.limit_bytes, case.state.kill_floor_bytes, Reason.OOM_KILLED
+    if case.policy.limit is LimitStrategy.KEEP or before is None:
         return Choice(before, Reason.WITHIN_TOLERANCE)
-    killed = case.state.kill_floor_bytes >= case.state.trend_floor_bytes
-    return Choice(ceil_mib(floor(case)), Reason.OOM_KILLED if killed else Reason.TREND)
-
-
-def floor(case: Case) -> int:
-    """The limit that kills and the fast clock taught."""
-    return max(case.state.kill_floor_bytes, case.state.trend_floor_bytes)
-
-
-def _is_worth_lowering(before_bytes: int, wanted_bytes: int) -> bool:
-    return wanted_bytes < before_bytes * (1 - TOLERANCE_DOWN) and before_bytes - wanted_bytes >= LEAST_DECREASE_BYTES
+    if isinstance(case.forecast, NoOutlook) and case.raised_by_fast_clock:
+        risen = int(held_for(case.state.fast_level_bytes, PRIOR, case.policy.kill_cost_bytes))
+        floor, reason = max((floor, reason), (risen, Reason.TREND), key=lambda each: each[0])
+    return Choice(rounded_up(floor), reason) if floor > before else Choice(before, Reason.WITHIN_TOLERANCE)
 
 
 def in_use_bytes(usage_bytes: float | None) -> int:
-    """Present use with its margin: nothing is lowered below it. 0 where use is unknown."""
-    return 0 if usage_bytes is None else ceil_mib(usage_bytes * (1 + USAGE_MARGIN) + USAGE_CONSTANT_BYTES)
+    """Present use with its margin: no limit is lowered below it. 0 where use is unknown."""
+    return 0 if usage_bytes is None else rounded_up(usage_bytes * (1 + USAGE_MARGIN) + USAGE_CONSTANT_BYTES)
 
 
 def is_held_leak(forecast: Forecasted | NoOutlook, pace: WorkloadPolicy) -> bool:

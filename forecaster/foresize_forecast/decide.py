@@ -11,16 +11,14 @@ from dataclasses import dataclass, replace
 from foresize_forecast import choices, fast, ladder
 from foresize_forecast.bounds import clamp
 from foresize_forecast.choices import Case, Choice, Evidence
+from foresize_forecast.levels import START_S
 from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted, ceil_mib
+from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Reason
-from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
+from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy, rounded_up
 from foresize_forecast.sizing import wanted
 from foresize_forecast.state import Change, ContainerState
 from foresize_forecast.wording import message
-
-TREND_KEPT_S = 3600
-"""A limit that the fast clock raised stays until a forecast of an hour later has seen what it saw."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,29 +55,43 @@ def decide(
         now_s: Unix seconds.
     """
     pace, policy = policies
-    state = ladder.forget_old_kills(_without_old_trend(state, forecast), now_s, pace.window_s)
-    if evidence.crossing_bytes is not None and not choices.is_held_leak(forecast, pace):
-        state = fast.after_crossing(state, evidence.crossing_bytes, evidence.crossing_limit_bytes, now_s)
+    state = ladder.forget_old_kills(state, now_s, pace.window_s)
+    held_bytes = _level_held(evidence, forecast, pace, now_s)
+    if evidence.rising_bytes is not None and not choices.is_held_leak(forecast, pace):
+        state = fast.after_rise(state, evidence.rising_bytes, held_bytes, now_s)
     case = Case(state, state.target or evidence.present, evidence, forecast, pace, policy, now_s)
     if isinstance(forecast, NoOutlook):
         wish = creation = None
         request = Choice(case.before.request_bytes, Reason.NO_OUTLOOK)
         limit = choices.floored_limit(case)
     else:
-        want = wanted(forecast.outlook, forecast.plan, policy, now_s)
+        want = wanted(forecast, max(held_bytes, fast.level(state, now_s)), policy, now_s)
         wish, creation = _bounded(case, want.now), _bounded(case, want.creation)
         request = choices.request(case, want.now.request_bytes)
-        limit = choices.limit(case, want.now.limit_bytes)
+        limit = choices.limit(case, want)
     target = clamp(_ordered(request.value_bytes, limit.value_bytes, policy), policy, evidence.room)
     reason = min((request.reason, limit.reason), key=_MOST_TELLING.index)
     verdict = Verdict(target, wish, creation, reason, message(case, target, reason))
     return verdict, _remembered(case, request, verdict)
 
 
+def _level_held(evidence: Evidence, forecast: Forecasted | NoOutlook, pace: WorkloadPolicy, now_s: float) -> float:
+    """The level that the forecast holds from now to the end of the lead; after a start all that was ever seen.
+
+    Without a forecast the present limit is the level: it is what would have to be passed.
+    """
+    if isinstance(forecast, NoOutlook):
+        return float(evidence.present.limit_bytes or 0)
+    level = forecast.outlook.level_at(now_s, pace.lead_s)
+    starts = evidence.started_s is not None and now_s - evidence.started_s < START_S
+    return max(level, float(forecast.outlook.seen_peak_bytes)) if starts else level
+
+
 _MOST_TELLING = (
     Reason.OOM_KILLED,
     Reason.TREND,
     Reason.PEAK_AHEAD,
+    Reason.IN_USE,
     Reason.FORECAST,
     Reason.PEAK_PASSED,
     Reason.LEAKING,
@@ -93,7 +105,7 @@ _MOST_TELLING = (
 
 def _bounded(case: Case, want: Size) -> Size:
     """What is wanted, with what kills and trends taught and within bounds; no cooldown, no step."""
-    limit = None if want.limit_bytes is None else max(want.limit_bytes, ceil_mib(choices.floor(case)))
+    limit = None if want.limit_bytes is None else max(want.limit_bytes, rounded_up(case.state.kill_floor_bytes))
     return clamp(_ordered(want.request_bytes, limit, case.policy), case.policy, case.evidence.room)
 
 
@@ -105,13 +117,6 @@ def _ordered(request_bytes: int | None, limit_bytes: int | None, policy: Contain
     if request_bytes is not None and limit_bytes is not None:
         return Size(min(request_bytes, limit_bytes), limit_bytes)
     return Size(request_bytes, limit_bytes)
-
-
-def _without_old_trend(state: ContainerState, forecast: Forecasted | NoOutlook) -> ContainerState:
-    if not state.trend_raises_s or not isinstance(forecast, Forecasted):
-        return state
-    seen = forecast.outlook.made_at_s - state.trend_raises_s[-1] >= TREND_KEPT_S
-    return replace(state, trend_floor_bytes=0) if seen else state
 
 
 def _remembered(case: Case, request: Choice, verdict: Verdict) -> ContainerState:

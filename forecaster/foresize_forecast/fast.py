@@ -1,7 +1,7 @@
-"""The fast clock: minutes ahead from the last minutes, and only upwards.
+"""The fast clock: one reaction ahead, from the last samples, and only upwards.
 
-A line through the newest samples of anonymous memory. Page cache is left out: a cache fills what it is given, and a
-limit that is raised for it asks for the next raise.
+Anonymous memory only. Page cache is left out: a cache fills what it is given, and a limit that is raised for it asks
+for the next raise.
 """
 
 from __future__ import annotations
@@ -10,19 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from foresize_forecast.levels import HOLD_S
 from foresize_forecast.series import FloatArray
 from foresize_forecast.state import ContainerState
 
-AHEAD_S = 180
-"""How far the line is drawn: several scrape intervals and a resize, with room for one that is missed."""
-REACH = 3
-"""The line is drawn this many times as far ahead as it was seen."""
-STEP_SHARE = 0.5
-"""A rise of which one sample makes more than this share is a step; an even rise over four samples has a third each."""
-MIN_SAMPLES = 4
-TREND_MARGIN = 0.2
-"""Head room over the line's end: the line is a mean, and its scatter is of this order in the traces."""
+REACTION_S = 60
+"""How far ahead memory is thought to go on as it went: scrape, tick and resize, with room for one that is late."""
 MAX_FACTOR = 2
+"""Without a kill, what the fast clock sees raises a level to at most this many times the forecast's."""
 MAX_RAISES_A_DAY = 3
 DAY_S = 86_400
 
@@ -51,47 +46,45 @@ class Recent:
         return now_s - float(self.times_s[-1])
 
 
-def crossing(recent: Recent, limit_bytes: int, since_s: float = 0.0) -> int | None:
-    """The bytes reached some minutes from now, where a rising line of anonymous memory passes the limit.
+def ahead(recent: Recent) -> float | None:
+    """Where anonymous memory will be one reaction from now if it goes on as in the last one, bytes.
 
-    None without a trend: fewer than `MIN_SAMPLES` samples since the last restart, a line that explains less than half
-    of its samples' variance (noise), a rise that is mostly one step (a level that was reached, not one that goes on),
-    or a line that stays below the limit. The line is drawn `AHEAD_S` ahead, but no more than `REACH` times as far as it
-    was seen: four samples of a second each say nothing of the next three minutes.
+    The newest sample and what was added to it since the sample of a reaction before, nothing where it fell. None
+    without two samples that far apart: a start is no trend.
+    """
+    known = ~np.isnan(recent.rss)
+    times_s, rss = recent.times_s[known], recent.rss[known]
+    before = np.flatnonzero(times_s <= times_s[-1] - REACTION_S) if times_s.size else np.empty(0)
+    if not before.size:
+        return None
+    at = int(before[-1])
+    rate = (rss[-1] - rss[at]) / (times_s[-1] - times_s[at])
+    return float(rss[-1] + max(0.0, rate) * REACTION_S)
+
+
+def level(state: ContainerState, now_s: float) -> float:
+    """The level that the fast clock holds at this moment, bytes; 0 where it holds none."""
+    return float(state.fast_level_bytes) if now_s < state.fast_until_s else 0.0
+
+
+def after_rise(state: ContainerState, rising_bytes: float, held_bytes: float, now_s: float) -> ContainerState:
+    """The memory after the fast clock saw anonymous memory rise above what is held for it.
+
+    A rise begins where none is held; three may begin in a day. While it is held it may go on to rise, to at most twice
+    the forecast's level.
 
     Args:
-        recent: the newest samples.
-        limit_bytes: the limit in force.
-        since_s: samples up to here have been acted on already and are left out.
+        state: the container's memory.
+        rising_bytes: where its anonymous memory will be.
+        held_bytes: the forecast's level at this moment.
+        now_s: Unix seconds.
     """
-    times_s, rss = _fresh(recent, since_s)
-    if times_s.size < MIN_SAMPLES or rss[-1] <= rss[0] or np.diff(rss).max() > STEP_SHARE * (rss[-1] - rss[0]):
-        return None
-    elapsed = times_s - times_s[-1]
-    level, slope = np.polynomial.polynomial.polyfit(elapsed, rss, 1)
-    residual = rss - (level + slope * elapsed)
-    if slope <= 0 or residual.var() > rss.var() / 2:
-        return None
-    ahead_s = min(AHEAD_S, REACH * float(times_s[-1] - times_s[0]))
-    reached = max(level, float(rss[-1])) + slope * ahead_s
-    return int(reached) if reached > limit_bytes else None
-
-
-def after_crossing(state: ContainerState, reached_bytes: int, limit_bytes: int, now_s: float) -> ContainerState:
-    """The memory after the fast clock saw a limit crossed: a higher floor, at most doubled and three times a day."""
-    raises = tuple(at for at in state.trend_raises_s if now_s - at < DAY_S)
-    if len(raises) >= MAX_RAISES_A_DAY:
-        return replace(state, trend_raises_s=raises)
-    wanted = min(int(reached_bytes * (1 + TREND_MARGIN)), MAX_FACTOR * limit_bytes)
-    if wanted <= state.trend_floor_bytes:
-        return replace(state, trend_raises_s=raises)
-    return replace(state, trend_floor_bytes=wanted, trend_raises_s=(*raises, now_s))
-
-
-def _fresh(recent: Recent, since_s: float) -> tuple[FloatArray, FloatArray]:
-    """Times and anonymous memory after `since_s` and after the last restart (a fall to less than half)."""
-    known = ~np.isnan(recent.rss) & (recent.times_s > since_s)
-    times_s, rss = recent.times_s[known], recent.rss[known]
-    falls = np.flatnonzero(rss[1:] < rss[:-1] / 2)
-    start = int(falls[-1]) + 1 if falls.size else 0
-    return times_s[start:], rss[start:]
+    raises = tuple(at for at in state.fast_raises_s if now_s - at < DAY_S)
+    risen = int(min(rising_bytes, MAX_FACTOR * held_bytes))
+    if risen <= max(level(state, now_s), held_bytes):
+        return state
+    if now_s >= state.fast_until_s:
+        if len(raises) >= MAX_RAISES_A_DAY:
+            return state
+        raises = (*raises, now_s)
+    return replace(state, fast_level_bytes=risen, fast_until_s=now_s + HOLD_S, fast_raises_s=raises)

@@ -8,41 +8,30 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from foresize_forecast.calibrate import (
-    ORIGINS,
-    Margins,
-    Record,
-    margins,
-    origin_columns,
-    peak,
-    record,
-    span_intervals,
-    tried,
-)
-from foresize_forecast.choose import Candidate, choose
+from foresize_forecast.backtest import Tested, backtested
+from foresize_forecast.choose import choose
 from foresize_forecast.models import Model
-from foresize_forecast.models.peaks import RecentPeak, seasonal_peaks
+from foresize_forecast.models.peaks import DecayedPercentile, RecentPeak, seasonal_peaks
 from foresize_forecast.models.prophet import Prophet
 from foresize_forecast.models.trend import Trend
 from foresize_forecast.outlook import NoOutlook, Outlook, Score, Shape, ShapeKind
 from foresize_forecast.series import FloatArray, History, peaks
 from foresize_forecast.shape import shapes
+from foresize_forecast.sizes import GIB
 
 BASELINE = RecentPeak()
-PERCENTILE = RecentPeak("Percentile", cost=2, level=0.95)
-CHEAP_MODELS: tuple[Model, ...] = (BASELINE, PERCENTILE, Trend(), *seasonal_peaks())
-PROPHET = Prophet()
-PROPHET_ORIGINS = 5
-"""Of seven: each costs a fit of about a tenth of a second."""
-PROPHET_MIN_SLACK = 0.05
-"""Prophet is tried only while the best cheap model loses at least what this much slack costs; below, it cannot pay."""
-UNTRIED_MARGIN = 0.2
-"""Added to the highest value while no forecast could be tried (less than a day and a half). A day's cycle is unseen
-then; the recommenders in use add 10 to 15 % to whole days of history."""
+ALWAYS: tuple[Model, ...] = (BASELINE, DecayedPercentile())
+BY_SHAPE: dict[ShapeKind, tuple[Model, ...]] = {
+    ShapeKind.SEASONAL: (*seasonal_peaks(), Prophet()),
+    ShapeKind.BURSTY: seasonal_peaks(),
+    ShapeKind.GROWING: (Trend(), Prophet()),
+    ShapeKind.LEAKING: (Trend(),),
+}
+"""What is tried beside `ALWAYS`: a season cannot be repeated where none is seen, and a flat curve needs no model."""
 MIN_HISTORY_S = 3600
 MAX_BYTES = 1 << 50
 """1 PiB: no machine holds it, so a sample above is an error of measurement."""
@@ -54,59 +43,26 @@ ROWS_AT_ONCE = 64
 class Question:
     """What a policy asks of one container's forecast."""
 
-    overrun: float = 0.01
+    overrun: float = 0.03
     """Accepted share of time above the request."""
     horizon_s: int = 86_400
-    headroom: float = 0.3
-    """Share of the peak that its limit adds; only the backtest's count of exceeded limits depends on it."""
+    kill_cost_bytes: float = 3.0 * GIB
+    """What a kill costs, as bytes reserved for a day."""
 
     def __post_init__(self) -> None:
-        if not 0 < self.overrun < 1 or self.horizon_s <= 0 or self.headroom < 0:
-            raise ValueError(f"need 0 < overrun < 1, horizon_s > 0 and headroom >= 0, got {self}")
+        if not 0 < self.overrun < 1 or self.horizon_s <= 0 or self.kill_cost_bytes <= 0:
+            raise ValueError(f"need 0 < overrun < 1, horizon_s > 0 and kill_cost_bytes > 0, got {self}")
 
 
 @dataclass(frozen=True, slots=True)
-class _Tested:
-    """A model's forecast of a batch for the coming horizon, with its margins and its record."""
+class _Chosen:
+    """One container's model with what it would have cost and what it expects."""
 
     model: Model
-    mean: FloatArray
-    learnt: Margins
-    record: Record
-
-    def candidate(self, row: int) -> Candidate:
-        losses = self.record.pinball[:, row]
-        known = [at for at, loss in enumerate(losses) if not np.isnan(loss)]
-        columns = self.record.columns
-        return Candidate(
-            self.model.name,
-            self.model.cost,
-            {columns[at]: float(losses[at]) for at in known},
-            {columns[at]: bool(self.record.exceeded[at, row]) for at in known},
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Batch:
-    """Containers of one horizon: their history and what is asked."""
-
-    history: History
-    overruns: FloatArray
-    headrooms: FloatArray
-    horizon_s: int
-
-    def test(self, model: Model, most_origins: int) -> _Tested:
-        """Try a model on the past, then ask it for the coming horizon."""
-        grid = self.history.grid
-        span = span_intervals(grid, self.horizon_s)
-        trials = tried(model, self.history, origin_columns(grid, span, most_origins), span)
-        mean = model.fit(self.history).forecast(math.ceil(self.horizon_s / grid.step_s), ()).mean
-        return _Tested(model, mean, margins(trials, self.overruns), record(trials, self.overruns, self.headrooms))
-
-    def row(self, row: int) -> _Batch:
-        """The batch of one container."""
-        rows = slice(row, row + 1)
-        return _Batch(self.history.rows([row]), self.overruns[rows], self.headrooms[rows], self.horizon_s)
+    score: Score | None
+    tested: Tested
+    row: int
+    baseline: Score | None = None
 
 
 def outlooks(history: History, questions: Sequence[Question]) -> list[Outlook | NoOutlook]:
@@ -117,7 +73,7 @@ def outlooks(history: History, questions: Sequence[Question]) -> list[Outlook | 
         questions: one for each container, in the history's order.
 
     Returns:
-        In the same order, a calibrated outlook or the reason why there is none.
+        In the same order, an outlook or the reason why there is none.
 
     Raises:
         ValueError: there are not as many questions as containers.
@@ -125,14 +81,12 @@ def outlooks(history: History, questions: Sequence[Question]) -> list[Outlook | 
     if len(questions) != len(history.containers):
         raise ValueError(f"{len(questions)} questions for {len(history.containers)} containers")
     answers: list[Outlook | NoOutlook | None] = [refusal(history, row) for row in range(len(questions))]
-    for horizon_s in sorted({question.horizon_s for question in questions}):
-        rows = [
-            row for row, question in enumerate(questions) if answers[row] is None and question.horizon_s == horizon_s
-        ]
-        for at in range(0, len(rows), ROWS_AT_ONCE):
-            chunk = rows[at : at + ROWS_AT_ONCE]
-            for row, outlook in zip(chunk, _outlooks(history, chunk, questions), strict=True):
-                answers[row] = outlook
+    rows = [row for row, answer in enumerate(answers) if answer is None]
+    for at in range(0, len(rows), ROWS_AT_ONCE):
+        chunk = rows[at : at + ROWS_AT_ONCE]
+        made = _outlooks(history.rows(chunk), [questions[row] for row in chunk])
+        for row, outlook in zip(chunk, made, strict=True):
+            answers[row] = outlook
     return [answer for answer in answers if answer is not None]
 
 
@@ -153,77 +107,67 @@ def refusal(history: History, row: int) -> NoOutlook | None:
     return None
 
 
-def _outlooks(history: History, rows: list[int], questions: Sequence[Question]) -> list[Outlook]:
-    """Outlooks of some rows that share a horizon."""
-    asked = [questions[row] for row in rows]
-    batch = _Batch(
-        history.rows(rows),
-        np.array([question.overrun for question in asked]),
-        np.array([question.headroom for question in asked]),
-        asked[0].horizon_s,
-    )
-    kinds = shapes(batch.history)
-    cheap = [batch.test(model, ORIGINS) for model in CHEAP_MODELS]
-    return [_outlook(batch, cheap, row, kinds[row]) for row in range(len(rows))]
+def _outlooks(history: History, questions: Sequence[Question]) -> list[Outlook]:
+    """Outlooks of containers that all have a history."""
+    kinds = shapes(history)
+    prices = np.array([question.kill_cost_bytes for question in questions])
+    found: list[list[_Chosen]] = [[] for _ in questions]
+    for model in dict.fromkeys((*ALWAYS, *(model for kind in ShapeKind for model in BY_SHAPE.get(kind, ())))):
+        rows = [row for row, kind in enumerate(kinds) if model in ALWAYS or model in BY_SHAPE.get(kind.kind, ())]
+        if not rows:
+            continue
+        tested = backtested(model, history.rows(rows), prices[rows])
+        for at, row in enumerate(rows):
+            if not tested.refused(at):
+                found[row].append(_Chosen(model, tested.score(at), tested, at))
+    chosen = [_cheapest(each) for each in found]
+    made = _forecasts(chosen, questions, history)
+    return [_assembled(history, row, kinds[row], chosen[row], made[row]) for row in range(len(questions))]
 
 
-def _outlook(batch: _Batch, cheap: list[_Tested], row: int, kind: Shape) -> Outlook:
-    """Choose one container's model and put its outlook together."""
-    able = [tested for tested in cheap if not np.isnan(tested.mean[row]).any()]
-    chosen, at = able[choose([tested.candidate(row) for tested in able])], row
-    if _prophet_can_pay(batch, row, kind, chosen):
-        prophet = batch.row(row).test(PROPHET, PROPHET_ORIGINS)
-        if not np.isnan(prophet.mean).any() and choose([chosen.candidate(row), prophet.candidate(0)]) == 1:
-            chosen, at = prophet, 0
-    return _assembled(batch, row, kind, (chosen, at), cheap[0].record.score(row))
+def _cheapest(found: Sequence[_Chosen]) -> _Chosen:
+    """The model of one container, the baseline being the first that was tried."""
+    at = choose([one.tested.candidate(one.row) for one in found])
+    return replace(found[at], baseline=found[0].score)
 
 
-def _prophet_can_pay(batch: _Batch, row: int, kind: Shape, best: _Tested) -> bool:
-    """Whether a fit is worth its time.
-
-    Only for a curve with a season or a trend (a leak is a line, bursts come without a rule), not before Prophet's own
-    minimum of days, not where nothing could be tried, and not where the best cheap model already loses less than
-    `PROPHET_MIN_SLACK` of slack would.
-    """
-    score = best.record.score(row)
-    if kind.kind not in {ShapeKind.SEASONAL, ShapeKind.GROWING} or score is None:
-        return False
-    days = float(batch.history.observed_days()[row])
-    return days >= PROPHET.min_days and score.pinball > PROPHET_MIN_SLACK * batch.overruns[row]
+def _forecasts(
+    chosen: Sequence[_Chosen], questions: Sequence[Question], history: History
+) -> list[tuple[FloatArray, FloatArray]]:
+    """Level and demand of each container over its horizon, asked once for each model, horizon and overrun."""
+    made: dict[int, tuple[FloatArray, FloatArray]] = {}
+    groups: dict[tuple[str, int, float], list[int]] = {}
+    for row, (one, question) in enumerate(zip(chosen, questions, strict=True)):
+        groups.setdefault((one.model.name, question.horizon_s, question.overrun), []).append(row)
+    for (_, horizon_s, overrun), rows in groups.items():
+        intervals = math.ceil(horizon_s / history.grid.step_s)
+        forecast = chosen[rows[0]].tested.fitted.forecast(intervals, (1 - overrun,))
+        for row in rows:
+            at = chosen[row].row
+            level = forecast.mean[at]
+            made[row] = level, np.fmin(forecast.quantiles[0, at], level)
+    return [made[row] for row in range(len(chosen))]
 
 
 def _assembled(
-    batch: _Batch, row: int, kind: Shape, chosen: tuple[_Tested, int], baseline_score: Score | None
+    history: History, row: int, kind: Shape, chosen: _Chosen, forecast: tuple[FloatArray, FloatArray]
 ) -> Outlook:
-    """The outlook by the chosen model (and the row it has in its own batch)."""
-    tested, at = chosen
-    history, mean = batch.history, tested.mean[at]
-    seen = float(peaks(history.usage[row]))
-    score = tested.record.score(at)
-    if score is None:
-        mean = np.full_like(mean, float(mean.max()))
-        demand = mean * (1 + UNTRIED_MARGIN)
-        highest = float(demand.max())
-    else:
-        demand = np.maximum(mean + tested.learnt.step[at], 0.0)
-        over = Margins(tested.learnt.step[at], tested.learnt.peak_over_mean[at], tested.learnt.peak_over_seen[at])
-        highest = float(max(peak(np.asarray(mean.max()), np.asarray(seen), over), demand.max()))
-    grid = history.grid.after(mean.size)
-    startup = float(history.startup_peak[row])
+    level, demand = forecast
+    grid = history.grid.after(level.size)
+    seen, startup = float(peaks(history.usage[row])), float(history.startup_peak[row])
     return Outlook(
         made_at_s=history.grid.end_s,
         grid=grid,
-        mean=mean,
+        level=level,
         demand=demand,
-        peak_bytes=math.ceil(highest),
-        peak_low_bytes=min(math.ceil(mean.max()), math.ceil(highest)),
-        peak_at_s=int(grid.ends_s[int(np.argmax(demand))]),
+        peak_at_s=int(grid.ends_s[int(np.argmax(level))]),
         seen_peak_bytes=math.ceil(seen if math.isnan(startup) else max(seen, startup)),
         startup_peak_bytes=None if math.isnan(startup) else math.ceil(startup),
+        jumps=chosen.tested.jumps[chosen.row],
         days=float(history.observed_days()[row]),
-        model=tested.model.name,
-        score=score,
+        model=chosen.model.name,
+        score=chosen.score,
         baseline=BASELINE.name,
-        baseline_score=baseline_score,
+        baseline_score=chosen.baseline,
         shape=kind,
     )

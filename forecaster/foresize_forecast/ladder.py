@@ -12,6 +12,8 @@ from foresize_forecast.pods import ContainerView, Kill
 from foresize_forecast.state import KILLS_KEPT, Attempt, ContainerState
 
 KILL_FACTOR = 2
+FULL_FLOOR_S = 86_400
+LASTING_FACTOR = 1.2
 SAME_KILL_S = 2.0
 """Reports of one kill may differ by this much: the kubelet's clock has whole seconds and status is written again."""
 
@@ -34,10 +36,20 @@ def after_kill(state: ContainerState, kill: Kill) -> ContainerState:
 
 
 def forget_old_kills(state: ContainerState, now_s: float, window_s: int) -> ContainerState:
-    """The floor ends a window after the last kill: by then the forecast has seen what the container really needs."""
-    if state.kills and now_s - state.kills[-1].at_s > window_s:
+    """The floor comes down a day after the last kill, to a fifth above the highest limit that killed.
+
+    By then the forecast has seen what the container really needs. The rest is forgotten a window after the last kill.
+    """
+    if not state.kills:
+        return state
+    since_s = now_s - state.kills[-1].at_s
+    if since_s > window_s:
         return replace(state, kills=(), kill_floor_bytes=0)
-    return state
+    if since_s <= FULL_FLOOR_S:
+        return state
+    killers = [kill.limit_bytes for kill in state.kills if kill.limit_bytes is not None]
+    kept = int(LASTING_FACTOR * max(killers, default=0))
+    return replace(state, kill_floor_bytes=kept) if kept < state.kill_floor_bytes else state
 
 
 def cgroup_may_be_stale(container: ContainerView, attempt: Attempt | None) -> bool:

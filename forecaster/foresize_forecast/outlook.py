@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from foresize_forecast.jumps import Jumps
 from foresize_forecast.series import FloatArray, Grid
 
 
@@ -30,40 +31,39 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """How a model did in the backtest: sizes it would have set, against what then happened.
+    """How a model did in the backtest: levels it would have held, against what then happened.
 
     Attributes:
-        origins: forecasts compared.
-        pinball: mean pinball loss at the request's quantile, over the mean usage (0 is perfect; lower is better).
-        coverage: share of intervals at or below the request that it would have set.
-        slack: 1 - usage / request, mean over intervals, negative counts as 0.
-        exceedances: forecasts whose horizon had a peak above the limit that it would have set.
+        hours: hours compared, older ones counted less.
+        cost_bytes: what its sizes would have cost on average: bytes held and, at the policy's price, kills.
+        slack: 1 - usage / level, mean over intervals, negative counts as 0.
+        coverage: share of intervals at or below the level.
+        exceedances: hours, older ones counted less, with a jump above the room that is cheapest over its levels.
     """
 
-    origins: int
-    pinball: float
-    coverage: float
+    hours: float
+    cost_bytes: float
     slack: float
-    exceedances: int
+    coverage: float
+    exceedances: float
 
 
 @dataclass(frozen=True, slots=True)
 class Outlook:
-    """One container's calibrated forecast.
+    """One container's forecast.
 
     Attributes:
         made_at_s: when the history ended.
         grid: the intervals forecast.
-        mean: shape (time,), bytes.
-        demand: shape (time,), bytes: the quantile that the policy's overrun asks for, calibrated by the backtest.
-        peak_bytes: highest memory expected in the horizon, calibrated: what a limit has to hold.
-        peak_low_bytes: the lower end of the peak's interval (its mean path's maximum, uncalibrated).
-        peak_at_s: end of the interval where the peak is expected.
+        level: shape (time,), bytes: the peak expected in each interval, what a limit holds before its room for jumps.
+        demand: shape (time,), bytes: the quantile that the policy's overrun asks for, what a request holds.
+        peak_at_s: end of the interval where the level is highest.
         seen_peak_bytes: highest sample of the window, start-up included.
         startup_peak_bytes: highest sample of the start-up minutes; None where no start was seen.
+        jumps: how far usage jumped above what the chosen model would have held.
         days: days with measurements.
         model: name of the model chosen.
-        score: its backtest.
+        score: its backtest; None while there is too little history for one.
         baseline: name of the baseline it was compared with.
         baseline_score: the baseline's backtest.
         shape: the kind of curve.
@@ -71,19 +71,30 @@ class Outlook:
 
     made_at_s: int
     grid: Grid
-    mean: FloatArray
+    level: FloatArray
     demand: FloatArray
-    peak_bytes: int
-    peak_low_bytes: int
     peak_at_s: int
     seen_peak_bytes: int
     startup_peak_bytes: int | None
+    jumps: Jumps
     days: float
     model: str
     score: Score | None
     baseline: str
     baseline_score: Score | None
     shape: Shape
+
+    def level_at(self, now_s: float, lead_s: float = 0.0) -> float:
+        """The highest level from `now_s` to `lead_s` later, bytes; the last one where the horizon has ended."""
+        first = self.grid.index_at(now_s)
+        last = self.grid.index_at(now_s + lead_s)
+        end = self.level.size - 1
+        return float(self.level[min(max(first, 0), end) : min(max(last, 0), end) + 1].max())
+
+    @property
+    def highest_level(self) -> float:
+        """The highest level of the horizon, bytes."""
+        return float(self.level.max())
 
 
 @dataclass(frozen=True, slots=True)

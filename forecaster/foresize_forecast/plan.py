@@ -6,10 +6,15 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
+from foresize_forecast.jumps import OFFSET_BYTES, PRIOR, Tail, held_for
 from foresize_forecast.outlook import Outlook
-from foresize_forecast.series import FloatArray
-from foresize_forecast.sizes import MIB
+from foresize_forecast.series import FloatArray, IntArray
+from foresize_forecast.sizes import rounded_up
+
+PEAK_MISS = 0.01
+"""The peak that people read is exceeded on one day in a hundred."""
 
 CHANGE_WORTH = 0.5
 """A change has to save this share of the mean demand for the length of one cooldown. Below it the resize, its Event and
@@ -45,10 +50,27 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Forecasted:
-    """An outlook with the plan that was made of it."""
+    """An outlook with the plan that was made of it, and the tail of jumps that its container shares with others.
+
+    Attributes:
+        outlook: the forecast.
+        plan: of its requests.
+        tail: of jumps above its levels; what is usual until it has been pooled (`foresee.pool`).
+    """
 
     outlook: Outlook
     plan: Plan
+    tail: Tail = PRIOR
+
+    @property
+    def peak_bytes(self) -> int:
+        """What the horizon's highest value stays below on 99 days of 100."""
+        level = self.outlook.highest_level + OFFSET_BYTES
+        return math.ceil(level * (1 + self.tail.growth_at(PEAK_MISS)) - OFFSET_BYTES)
+
+    def held(self, level_bytes: float, kill_cost_bytes: float) -> float:
+        """The size that is cheapest to hold over a level, bytes."""
+        return held_for(level_bytes, self.tail, kill_cost_bytes)
 
 
 def plan(outlook: Outlook, lead_s: int, cooldown_s: int) -> Plan:
@@ -72,7 +94,7 @@ def plan(outlook: Outlook, lead_s: int, cooldown_s: int) -> Plan:
     starts = grid.start_s + grid.step_s * np.array(cuts)
     ends = [*cuts[1:], grid.count]
     steps = tuple(
-        Step(int(start_s), ceil_mib(float(needed[cut:end].max())))
+        Step(int(start_s), rounded_up(float(needed[cut:end].max())))
         for start_s, cut, end in zip(starts, cuts, ends, strict=True)
     )
     return Plan(steps, grid.end_s)
@@ -85,22 +107,34 @@ def ahead_peaks(demand: FloatArray, intervals: int) -> FloatArray:
     return peaks
 
 
-def ceil_mib(value_bytes: float) -> int:
-    """Rounded up to a whole MiB, at least one: sizes that people read, and no resize for a page."""
-    return max(1, math.ceil(value_bytes / MIB)) * MIB
-
-
 def _cheapest_cuts(needed: FloatArray, change_cost: float) -> list[int]:
-    """The first intervals of the cheapest steps; `change_cost` in bytes x intervals."""
-    count = needed.size
-    cost = np.zeros(count + 1)
-    came_from = np.zeros(count + 1, dtype=np.int64)
-    for end in range(1, count + 1):
-        level = np.maximum.accumulate(needed[:end][::-1])[::-1]
-        total = cost[:end] + level * np.arange(end, 0, -1) + change_cost
-        came_from[end] = int(np.argmin(total))
-        cost[end] = total[came_from[end]]
-    cuts = [int(came_from[count])]
+    """The first intervals of the cheapest steps; `change_cost` in bytes x intervals.
+
+    A step that begins within a run of equal needs can begin with the run at no more cost, so only runs are looked at.
+    """
+    runs = np.flatnonzero(np.diff(needed, prepend=np.nan) != 0)
+    lengths = np.diff(runs, append=needed.size)
+    came_from = _cheapest(needed[runs], lengths.astype(np.float64), change_cost)
+    cuts = [int(came_from[-1])]
     while cuts[0] > 0:
         cuts.insert(0, int(came_from[cuts[0]]))
-    return cuts
+    return [int(runs[cut]) for cut in cuts]
+
+
+@njit(cache=True)
+def _cheapest(needed: FloatArray, lengths: FloatArray, change_cost: float) -> IntArray:  # pragma: no cover - compiled
+    """For each number of runs the run at which the last of their cheapest steps begins."""
+    count = needed.size
+    cost = np.zeros(count + 1)
+    came_from = np.zeros(count + 1, np.int64)
+    for end in range(1, count + 1):
+        level, length, best = 0.0, 0.0, math.inf
+        for begin in range(end - 1, -1, -1):
+            level = max(level, needed[begin])
+            length += lengths[begin]
+            total = cost[begin] + level * length + change_cost
+            if total <= best:
+                best = total
+                came_from[end] = begin
+        cost[end] = best
+    return came_from

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from fnmatch import fnmatchcase
 
+KIB = 1 << 10
 MIB = 1 << 20
+GIB = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +51,16 @@ class LimitStrategy(StrEnum):
 class ContainerPolicy:
     """What a MemoryPolicy asks for one container. Defaults are the CRD's."""
 
-    min_bytes: int = 32 * MIB
+    min_bytes: int = 4 * MIB
     max_bytes: int | None = None
-    overrun: float = 0.01
+    overrun: float = 0.03
     """Accepted share of time above the request, above 0 and at most 0.5."""
     limit: LimitStrategy = LimitStrategy.FORECAST
-    limit_headroom: float = 0.3
-    """Share of the forecast peak that the limit adds to it (strategy Forecast)."""
+    limit_headroom: float = 0.1
+    """Share that the limit adds to what is held for the peak and its jumps, so that it need not move with every peak
+    (strategy Forecast)."""
+    kill_cost_bytes: int = 3 * GIB
+    """What a kill is worth: as many bytes reserved for a day. A higher one buys more room for jumps."""
     limit_ratio: float = 2.0
     """Limit over request (strategy Ratio)."""
 
@@ -73,8 +79,8 @@ class WorkloadPolicy:
     step_s: int = 300
     horizon_s: int = 86_400
     startup_ignore_s: int = 300
-    cooldown_s: int = 1800
-    """A request is lowered no sooner than this after its peak, a limit is lowered one step in this time."""
+    cooldown_s: int = 7200
+    """A size is lowered no sooner than this after it was last needed."""
     lead_s: int = 600
     """A request is raised this long before its peak is due."""
     hold_leaks: bool = False
@@ -91,3 +97,15 @@ def in_mebibytes(value_bytes: float | None) -> str:
         return "none"
     value = value_bytes / MIB
     return f"{value:.0f}Mi" if value >= 100 else f"{value:.3g}Mi"  # noqa: PLR2004 - three digits
+
+
+def rounded_up(value_bytes: float) -> int:
+    """To a size that people can read, at most 0.8 % more for most: whole MiB from 128 MiB on, finer below.
+
+    The unit is a 128th of the power of two below, at least 64 KiB (16 pages) and at most 1 MiB.
+
+    Worked: 74.3 MiB has 64 MiB below it, so the unit is 0.5 MiB: 74.5 MiB.
+    """
+    whole = max(1, math.ceil(value_bytes))
+    unit = min(max((1 << (whole.bit_length() - 1)) // 128, 64 * KIB), MIB)
+    return math.ceil(whole / unit) * unit

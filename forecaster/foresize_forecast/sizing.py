@@ -1,55 +1,76 @@
-"""Outlook and policy to the size wanted: the request from the plan, the limit from the peak, each by its own rule.
+"""Forecast and policy to the size wanted: the request from the plan, the limit from the level and its jumps.
 
-A request is paid for, so it is tight; a limit costs nothing until it is used and kills when it is low, so it is a
-ceiling.
+A request is paid for, so it is tight; a limit costs little until it is used and kills when it is low, so it holds room
+for jumps. How much room follows from what a kill costs (`jumps.held_for`).
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from foresize_forecast.outlook import Outlook
-from foresize_forecast.plan import Plan, ceil_mib
-from foresize_forecast.sizes import MIB, ContainerPolicy, LimitStrategy, Size
+from foresize_forecast.plan import Forecasted
+from foresize_forecast.sizes import MIB, ContainerPolicy, LimitStrategy, Size, rounded_up
 
-LIMIT_CONSTANT_BYTES = 16 * MIB
-"""Added to every forecast limit: a share of a few MiB would not hold a thread's stack or a page-table."""
+LEAST_LIMIT_BYTES = 16 * MIB
+"""Starting a container takes the runtime some 10 MiB within the container's own limit."""
 STARTUP_MARGIN = 0.1
 """Over the highest start seen: starts are few, so their maximum is a weak estimate."""
+TIED_HEADROOM = 0.02
+"""Head room of a limit that is the request as well, and is paid for as such."""
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What the forecast alone asks for."""
+    """What the forecast alone asks for.
+
+    Attributes:
+        now: in force at this moment.
+        least_limit_bytes: below it the limit has to be raised; `now` is above it by its head room. None: no limit.
+        creation: for a pod born at any time within the horizon.
+    """
 
     now: Size
-    """In force at this moment."""
+    least_limit_bytes: int | None
     creation: Size
-    """For a pod born at any time within the horizon."""
 
 
-def wanted(outlook: Outlook, plan: Plan, policy: ContainerPolicy, now_s: float) -> Wanted:
-    """The sizes that the forecast asks for now and at creation, before bounds, cooldowns and what kills taught."""
-    ceiling = limit_ceiling(outlook, policy.limit_headroom)
-    return Wanted(_size(plan.request_at(now_s), ceiling, policy), _size(plan.highest_bytes, ceiling, policy))
+def wanted(forecast: Forecasted, level_bytes: float, policy: ContainerPolicy, now_s: float) -> Wanted:
+    """The sizes that the forecast asks for, before bounds, cooldowns and what kills taught.
 
-
-def limit_ceiling(outlook: Outlook, headroom: float) -> int:
-    """The forecast peak with head room and a constant, at least the highest start-up seen.
-
-    Worked: peak 200 MiB, head room 0.3: 200 x 1.3 + 16 = 276 MiB.
+    Args:
+        forecast: outlook, plan and tail.
+        level_bytes: the level in force now, what the fast clock saw included.
+        policy: what is asked for the container.
+        now_s: Unix seconds.
     """
-    startup = (outlook.startup_peak_bytes or 0) * (1 + STARTUP_MARGIN)
-    return ceil_mib(max(outlook.peak_bytes * (1 + headroom) + LIMIT_CONSTANT_BYTES, startup))
+    outlook, plan = forecast.outlook, forecast.plan
+    born_bytes = max(outlook.highest_level, float(outlook.seen_peak_bytes), level_bytes)
+    now = _size(forecast, plan.request_at(now_s), level_bytes, policy)
+    least = None if now.limit_bytes is None else rounded_up(_held(forecast, level_bytes, policy))
+    if policy.limit is LimitStrategy.RATIO:
+        least = now.limit_bytes
+    return Wanted(now, least, _size(forecast, plan.highest_bytes, born_bytes, policy))
 
 
-def _size(request_bytes: int, ceiling_bytes: int, policy: ContainerPolicy) -> Size:
+def headroom(policy: ContainerPolicy) -> float:
+    """The share that a limit adds to what is held, by its strategy."""
+    return TIED_HEADROOM if policy.limit is LimitStrategy.EQUAL_REQUEST else policy.limit_headroom
+
+
+def _held(forecast: Forecasted, level_bytes: float, policy: ContainerPolicy) -> float:
+    """What is held over a level, at least what a start takes, bytes."""
+    startup = (forecast.outlook.startup_peak_bytes or 0) * (1 + STARTUP_MARGIN)
+    return max(forecast.held(level_bytes, policy.kill_cost_bytes), startup, LEAST_LIMIT_BYTES)
+
+
+def _size(forecast: Forecasted, request_bytes: int, level_bytes: float, policy: ContainerPolicy) -> Size:
+    ceiling = rounded_up(_held(forecast, level_bytes, policy) * (1 + headroom(policy)))
     match policy.limit:
         case LimitStrategy.FORECAST:
-            return Size(min(request_bytes, ceiling_bytes), ceiling_bytes)
+            return Size(min(request_bytes, ceiling), ceiling)
         case LimitStrategy.RATIO:
-            return Size(request_bytes, ceil_mib(request_bytes * policy.limit_ratio))
+            return Size(request_bytes, rounded_up(request_bytes * policy.limit_ratio))
         case LimitStrategy.EQUAL_REQUEST:
-            return Size(ceiling_bytes, ceiling_bytes)
+            return Size(ceiling, ceiling)
         case LimitStrategy.KEEP | LimitStrategy.NONE:
             return Size(request_bytes, None)

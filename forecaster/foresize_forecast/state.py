@@ -45,10 +45,12 @@ class ContainerState:
     """The newest `KILLS_KEPT`, oldest first."""
     kill_floor_bytes: int = 0
     """The limit that the kills have taught; it ends with the window after the last of them."""
-    trend_floor_bytes: int = 0
-    """The limit that the fast clock asked for."""
-    trend_raises_s: tuple[float, ...] = ()
-    """When the fast clock raised the limit in the last day."""
+    fast_level_bytes: int = 0
+    """The level that the fast clock saw."""
+    fast_until_s: float = 0.0
+    """Until when it is held."""
+    fast_raises_s: tuple[float, ...] = ()
+    """When the rises of the last day began."""
     last_change: Change | None = None
 
 
@@ -130,8 +132,9 @@ def _dump_container(state: ContainerState) -> dict[str, Any]:
             "limitBeforeLowering": state.limit_before_lowering,
             "kills": [[kill.at_s, kill.limit_bytes] for kill in state.kills],
             "killFloor": state.kill_floor_bytes,
-            "trendFloor": state.trend_floor_bytes,
-            "trendRaises": list(state.trend_raises_s),
+            "fastLevel": state.fast_level_bytes,
+            "fastUntil": state.fast_until_s,
+            "fastRaises": list(state.fast_raises_s),
             "lastChange": change
             and {
                 "at": change.at_s,
@@ -153,8 +156,9 @@ def _load_container(stored: Mapping[str, Any]) -> ContainerState:
         limit_before_lowering=stored.get("limitBeforeLowering"),
         kills=tuple(Kill(at_s, limit_bytes) for at_s, limit_bytes in stored.get("kills", [])),
         kill_floor_bytes=stored.get("killFloor", 0),
-        trend_floor_bytes=stored.get("trendFloor", 0),
-        trend_raises_s=tuple(stored.get("trendRaises", [])),
+        fast_level_bytes=stored.get("fastLevel", 0),
+        fast_until_s=stored.get("fastUntil", 0.0),
+        fast_raises_s=tuple(stored.get("fastRaises", [])),
         last_change=change
         and Change(
             change["at"],

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from foresize_forecast import fast
 from foresize_forecast.choices import Case
 from foresize_forecast.outlook import NoOutlook, Outlook
+from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import Size, in_mebibytes
 
@@ -31,14 +31,17 @@ def _because(case: Case, reason: Reason) -> str:
         last = case.state.kills[-1].limit_bytes if case.state.kills else None
         return f"killed at its limit of {in_mebibytes(last)}"
     if reason is Reason.TREND:
-        return f"its memory rises to {in_mebibytes(case.evidence.crossing_bytes)} within {fast.AHEAD_S // 60} minutes"
+        return f"its memory rises above what was forecast, to {in_mebibytes(case.state.fast_level_bytes)}"
+    if reason is Reason.IN_USE:
+        return f"{in_mebibytes(case.evidence.usage_bytes)} are in use"
     if isinstance(case.forecast, NoOutlook):
         return case.forecast.message
-    return _because_of_forecast(case, case.forecast.outlook, reason)
+    return _because_of_forecast(case, case.forecast, reason)
 
 
-def _because_of_forecast(case: Case, outlook: Outlook, reason: Reason) -> str:
-    peak = f"a peak of {in_mebibytes(outlook.peak_bytes)} is forecast for {_clock(outlook.peak_at_s)}"
+def _because_of_forecast(case: Case, forecast: Forecasted, reason: Reason) -> str:
+    outlook = forecast.outlook
+    peak = f"a peak of {in_mebibytes(outlook.highest_level)} is forecast for {_clock(outlook.peak_at_s)}"
     match reason:
         case Reason.PEAK_PASSED:
             return f"the need has passed; {peak}"

@@ -16,7 +16,7 @@ from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.reasons import Blocked
 from foresize_forecast.sizes import QosClass, Size, WorkloadPolicy
-from foresize_forecast.state import REVISIONS_KEPT, ContainerState, WorkloadState
+from foresize_forecast.state import REVISIONS_KEPT, WorkloadState
 
 DAY_S = 86_400
 
@@ -77,7 +77,7 @@ def review(
         forecast = forecasts.get(name, NoOutlook("NotForecastYet", "its first forecast is on the way"))
         policies = (policy, asked.for_qos(seen.qos))
         known = state.container(name)
-        verdict, remembered = decide(known, _evidence(name, seen, known), forecast, policies, seen.now_s)
+        verdict, remembered = decide(known, _evidence(name, seen), forecast, policies, seen.now_s)
         verdicts[name] = verdict
         state = state.with_container(name, remembered)
     return Review(verdicts, state)
@@ -143,20 +143,21 @@ def _least(one: int | None, other: int | None) -> int | None:
     return one if other is None else other if one is None else min(one, other)
 
 
-def _evidence(name: str, seen: Observation, known: ContainerState) -> Evidence:
+def _evidence(name: str, seen: Observation) -> Evidence:
     views = [(pod, view) for pod in seen.pods if (view := pod.container(name)) is not None]
     present = max((view.size for _, view in views), key=_weight, default=seen.template[name])
     recents = [(view, seen.recent[pod.name, name]) for pod, view in views if (pod.name, name) in seen.recent]
     usage = max((recent.usage_bytes for _, recent in recents), default=None)
-    raised_s = max(known.trend_raises_s, default=0.0)
-    crossings = [
-        (reached, limit)
-        for view, recent in recents
-        if (limit := view.size.limit_bytes) is not None
-        and (reached := fast.crossing(recent, limit, raised_s)) is not None
-    ]
-    reached, limit = max(crossings, default=(None, 0))
-    return Evidence(present, usage, reached, limit, seen.bounds, seen.distrust)
+    rising = [reached for _, recent in recents if (reached := fast.ahead(recent)) is not None]
+    starts_s = [view.running_since_s for _, view in views if view.running_since_s is not None]
+    return Evidence(
+        present,
+        usage,
+        max(rising, default=None),
+        max(starts_s, default=None),
+        seen.bounds,
+        seen.distrust,
+    )
 
 
 def _weight(size: Size) -> tuple[int, int]:

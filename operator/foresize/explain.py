@@ -85,8 +85,9 @@ def _tested(row: Json) -> str:
     score, baseline = row.get("backtest"), row.get("baseline", {})
     if not score:
         return ""
-    beside = f" (baseline {baseline['model']}: loss {baseline['pinball']})" if "pinball" in baseline else ""
-    return f", backtest of {score['origins']}: loss {score['pinball']}, coverage {score['coverage']:.1%}{beside}"
+    beside = f" (baseline {baseline['model']}: {people(memory_bytes(baseline['cost']))})" if "cost" in baseline else ""
+    cost, days = people(memory_bytes(score["cost"])), score["hours"] / 24
+    return f", over {days:.1f} days it would have cost {cost}, coverage {score['coverage']:.1%}{beside}"
 
 
 def _growth(row: Json) -> str:

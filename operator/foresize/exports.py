@@ -38,7 +38,7 @@ def _add(values: Values, labels: Labels, now: Size, target: Size, look: Look) ->
             values[gauge][labels] = value
     forecast = look.forecasts.get(labels[2])
     if isinstance(forecast, Forecasted):
-        values[metrics.PEAK][labels] = forecast.outlook.peak_bytes
+        values[metrics.PEAK][labels] = forecast.peak_bytes
         values[metrics.LEAKING][labels] = forecast.outlook.shape.kind is ShapeKind.LEAKING
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from foresize.quantities import about, quantity, timestamp
 from foresize_forecast.decide import Verdict
 from foresize_forecast.outlook import NoOutlook, Outlook, Score, ShapeKind
-from foresize_forecast.plan import Forecasted, ceil_mib
+from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Blocked
-from foresize_forecast.sizes import Size
+from foresize_forecast.sizes import Size, rounded_up
 from foresize_forecast.state import ContainerState
 from foresize_forecast.workload import Observation, Review
 
@@ -83,8 +83,8 @@ def _row(name: str, verdict: Verdict, look: Look) -> Json:
 def _forecast(forecast: Forecasted, now: Size) -> Json:
     outlook = forecast.outlook
     return {
-        "peak": quantity(ceil_mib(outlook.peak_bytes)),
-        "peakLow": quantity(ceil_mib(outlook.peak_low_bytes)),
+        "peak": quantity(rounded_up(forecast.peak_bytes)),
+        "peakLow": quantity(rounded_up(outlook.highest_level)),
         "peakAt": timestamp(outlook.peak_at_s),
         "model": outlook.model,
         "backtest": _score(outlook.score),
@@ -101,7 +101,7 @@ def _growth(outlook: Outlook, now: Size) -> Json:
     rate = outlook.shape.growth_bytes_per_s
     if rate <= 0:
         return {}
-    growth: Json = {"growthPerDay": quantity(ceil_mib(rate * DAY_S))}
+    growth: Json = {"growthPerDay": quantity(rounded_up(rate * DAY_S))}
     left_s = time_to_limit_s(outlook, now)
     if outlook.shape.kind is ShapeKind.LEAKING and left_s is not None:
         growth["timeToLimit"] = about(left_s)
@@ -113,7 +113,7 @@ def time_to_limit_s(outlook: Outlook, now: Size) -> float | None:
     rate = outlook.shape.growth_bytes_per_s
     if rate <= 0 or now.limit_bytes is None:
         return None
-    return max(0.0, (now.limit_bytes - float(outlook.mean[0])) / rate)
+    return max(0.0, (now.limit_bytes - float(outlook.level[0])) / rate)
 
 
 def _summary(look: Look) -> Json:
@@ -133,7 +133,7 @@ def _summary(look: Look) -> Json:
     if isinstance(forecast, Forecasted):
         outlook = forecast.outlook
         line |= {
-            "peak": quantity(ceil_mib(outlook.peak_bytes)),
+            "peak": quantity(rounded_up(forecast.peak_bytes)),
             "peakIn": about(outlook.peak_at_s - look.seen.now_s),
             "model": outlook.model,
             "shape": str(outlook.shape.kind),
@@ -166,11 +166,11 @@ def _score(score: Score | None) -> Json | None:
         None
         if score is None
         else {
-            "origins": score.origins,
-            "pinball": round(score.pinball, 4),
+            "hours": round(score.hours, 1),
+            "cost": quantity(rounded_up(score.cost_bytes)),
             "coverage": round(score.coverage, 4),
             "slack": round(score.slack, 4),
-            "exceedances": score.exceedances,
+            "exceedances": round(score.exceedances, 2),
         }
     )
 

@@ -23,10 +23,11 @@ DEFAULTS: Mapping[str, Any] = {
     "spec.apply.running": "None",
     "spec.apply.template": False,
     "spec.containers": [{"name": "*"}],
-    "spec.containers[].min": "32Mi",
-    "spec.containers[].request.overrun": 0.01,
+    "spec.containers[].min": "4Mi",
+    "spec.containers[].request.overrun": 0.03,
     "spec.containers[].limit.strategy": "Forecast",
-    "spec.containers[].limit.headroom": 0.3,
+    "spec.containers[].limit.headroom": 0.1,
+    "spec.containers[].limit.killCost": "3Gi",
     "spec.containers[].limit.ratio": 2,
     "spec.history.window": "14d",
     "spec.history.step": "5m",
@@ -34,7 +35,7 @@ DEFAULTS: Mapping[str, Any] = {
     "spec.horizon": "24h",
     "spec.startup.ignore": "5m",
     "spec.pace.lead": "10m",
-    "spec.pace.cooldown": "30m",
+    "spec.pace.cooldown": "2h",
     "spec.leak.action": "Alert",
 }
 """The CRD's, by path; `[]` stands for any row."""
@@ -223,11 +224,12 @@ def _container(row: Fields) -> tuple[str, ContainerPolicy]:
         overrun=row.group("request").number("overrun", 0.0001, 0.5),
         limit=limit.choice("strategy", {str(each): each for each in LimitStrategy}),
         limit_headroom=limit.number("headroom", 0, 10),
+        kill_cost_bytes=limit.memory_bytes("killCost", "1Mi", "16Ti"),
         limit_ratio=limit.number("ratio", 1, 100),
     )
     if policy.max_bytes is not None and policy.min_bytes > policy.max_bytes:
         least, most = row.value("min"), row.value("max")
-        raise Invalid(f"{row.at('min')} is {least!r}: must not be above {row.at('max')}, {most!r} (32Mi where not set)")
+        raise Invalid(f"{row.at('min')} is {least!r}: must not be above {row.at('max')}, {most!r} (4Mi where not set)")
     return row.text("name", CONTAINER, "a container's name, where * stands for any characters"), policy
 
 

@@ -15,7 +15,7 @@ from foresize.guard import Assignment
 from foresize.policy import Policy
 from foresize.workloads import Workload
 from foresize_forecast.forecasting import Question
-from foresize_forecast.foresee import Wish
+from foresize_forecast.foresee import Wish, pool
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.prometheus import (
@@ -87,6 +87,7 @@ class Forecasts:
             except Exception as error:  # noqa: BLE001 - raised below: those of another window have no part in it
                 self._put_off(batch, now_s + min(RETRY_S, interval_s))
                 errors.append(error)
+        self._share()
         if errors:
             raise ExceptionGroup("some workloads were not forecast", errors)
 
@@ -112,6 +113,14 @@ class Forecasts:
             if refusal is not None:
                 self.refusals[key] = refusal
             self._due[key] = _Due(now_s + wait_s, _version(assignment))
+
+    def _share(self) -> None:
+        """What is new of some containers' jumps bears on the tails of all."""
+        with self._lock:
+            known = {(key, name): each for key, kept in self.foreseen.items() for name, each in kept.forecasts.items()}
+            shared = pool(known, {of: of[0][0] for of in known})
+            for key, kept in self.foreseen.items():
+                self.foreseen[key] = replace(kept, forecasts={name: shared[key, name] for name in kept.forecasts})
 
     def _put_off(self, batch: Sequence[Assignment], until_s: float) -> None:
         with self._lock:
@@ -166,7 +175,7 @@ def _wish(key: ContainerKey, policies: Mapping[Key, Policy]) -> Wish | None:
     asked = pace.container(key.container)
     if asked is None:
         return None
-    return Wish(Question(asked.overrun, pace.horizon_s, asked.limit_headroom), pace.lead_s, pace.cooldown_s)
+    return Wish(Question(asked.overrun, pace.horizon_s, float(asked.kill_cost_bytes)), pace.lead_s, pace.cooldown_s)
 
 
 def _foreseen(

@@ -1,15 +1,19 @@
-"""Models that repeat what was: the last day's peak (the baseline) or percentile, or the same time of earlier days."""
+"""Models that repeat what was: the last day, hours weighed by age, or the same time of earlier days."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
+from numba import njit
 
-from foresize_forecast.models import Forecast, refusals
+from foresize_forecast.levels import highest_before, recent_peaks
+from foresize_forecast.models import Forecast, refusals, without
 from foresize_forecast.quantile import row_quantiles
-from foresize_forecast.series import BoolArray, FloatArray, History, peaks
+from foresize_forecast.series import FloatArray, History, PerContainerAndTime, peaks
 
+HOUR_S = 3600
 DAY_S = 86_400
 WEEK_S = 7 * DAY_S
 
@@ -21,18 +25,10 @@ class RecentPeak:
     name: str = "RecentPeak"
     cost: int = 1
     min_days: float = 0.04
-    level: float = 1.0
-    """The quantile of the day to repeat: 1 is its highest value, lower ones are steadier where peaks come at random."""
 
     def fit(self, history: History) -> FittedRecentPeak:
         """Keep each container's last day: the day that ends with its own last measurement."""
-        day = max(1, DAY_S // history.grid.step_s)
-        known = ~np.isnan(history.usage)
-        last = np.where(known.any(axis=1), history.grid.count - 1 - np.argmax(known[:, ::-1], axis=1), -1)
-        columns = last[:, np.newaxis] - np.arange(min(day, history.grid.count))
-        day_usage = np.take_along_axis(history.usage, np.maximum(columns, 0), axis=1)
-        last_day = np.where(columns >= 0, day_usage, np.nan)
-        return FittedRecentPeak(history, last_day, self.level, refusals(history, self.min_days))
+        return FittedRecentPeak(history, last_days(history), refusals(history, self.min_days))
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +37,59 @@ class FittedRecentPeak:
 
     history: History
     last_day: FloatArray
-    level: float
     refused: tuple[str | None, ...]
 
     def forecast(self, intervals: int, levels: tuple[float, ...]) -> Forecast:
         """The same levels in every interval."""
-        shape = (self.last_day.shape[0], intervals)
-        flat = row_quantiles(self.last_day, (self.level, *levels))[:, :, np.newaxis]
-        mean = np.broadcast_to(flat[0], shape)
-        return Forecast(
-            self.history.grid.after(intervals),
-            _without(self.refused, mean),
-            levels,
-            np.broadcast_to(flat[1:], (len(levels), *shape)),
-            self.refused,
-        )
+        flat = row_quantiles(self.last_day, (1.0, *levels))[:, :, np.newaxis]
+        return _flat(self.history, intervals, levels, flat, self.refused)
+
+    def path(self) -> PerContainerAndTime:
+        """The day's peak before each interval."""
+        return recent_peaks(self.history.usage, max(1, DAY_S // self.history.grid.step_s))
+
+
+@dataclass(frozen=True, slots=True)
+class DecayedPercentile:
+    """A percentile of hourly peaks, of which an older one counts less: what is left of peaks that come at random."""
+
+    name: str = "DecayedPercentile"
+    cost: int = 2
+    min_days: float = 0.25
+    level: float = 0.9
+    half_life_s: int = DAY_S
+
+    def fit(self, history: History) -> FittedDecayedPercentile:
+        """Weigh the hourly peaks."""
+        factor = max(1, HOUR_S // history.grid.step_s)
+        hourly = history.block_peaks(factor).usage
+        decay = 0.5 ** (factor * history.grid.step_s / self.half_life_s)
+        by_hour = _decayed_percentiles(hourly, decay, self.level)
+        return FittedDecayedPercentile(history, factor, by_hour, last_days(history), refusals(history, self.min_days))
+
+
+@dataclass(frozen=True, slots=True)
+class FittedDecayedPercentile:
+    """The percentile before each hour and after the last one, shape (containers, hours + 1)."""
+
+    history: History
+    factor: int
+    by_hour: FloatArray
+    last_day: FloatArray
+    refused: tuple[str | None, ...]
+
+    def forecast(self, intervals: int, levels: tuple[float, ...]) -> Forecast:
+        """The percentile as the peak; as levels the last day's own quantiles below it."""
+        peak = self.by_hour[:, -1:]
+        below = np.fmin(row_quantiles(self.last_day, levels)[:, :, np.newaxis], peak)
+        flat = np.concatenate([peak[np.newaxis], below])
+        return _flat(self.history, intervals, levels, flat, self.refused)
+
+    def path(self) -> PerContainerAndTime:
+        """Each interval has the percentile of the hours before its own."""
+        spread = np.repeat(self.by_hour[:, :-1], self.factor, axis=1)
+        lead = self.history.grid.count - spread.shape[1]
+        return np.pad(spread, ((0, 0), (lead, 0)), constant_values=np.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,65 +111,134 @@ class SeasonalPeak:
     """The larger of the two tolerances counts."""
 
     def fit(self, history: History) -> FittedSeasonalPeak:
-        """Fold the history into periods that end where it ends."""
+        """Spread every value over its tolerance."""
         slots = max(1, round(self.period_s / history.grid.step_s))
-        kept = history.usage[:, -slots * self.periods :]
-        missing = -kept.shape[1] % slots
-        padded = np.pad(kept, ((0, 0), (missing, 0)), constant_values=np.nan)
-        folded = padded.reshape(kept.shape[0], -1, slots)
-        reach = max(self.tolerance_steps, self.tolerance_s // history.grid.step_s)
-        return FittedSeasonalPeak(history, _spread(folded, reach), refusals(history, self.min_days))
+        reach = min(max(self.tolerance_steps, self.tolerance_s // history.grid.step_s), slots // 2)
+        return FittedSeasonalPeak(history, slots, self.periods, reach, refusals(history, self.min_days))
 
 
 @dataclass(frozen=True, slots=True)
 class FittedSeasonalPeak:
-    """Each container's periods, shape (containers, periods, slots), peaks already spread by the tolerance."""
+    """A period of `slots` intervals, of which `periods` are remembered, each value good for `reach` slots around it."""
 
     history: History
-    folded: FloatArray
+    slots: int
+    periods: int
+    reach: int
     refused: tuple[str | None, ...]
 
     def forecast(self, intervals: int, levels: tuple[float, ...]) -> Forecast:
         """Repeat the slots' peaks; a slot never seen gets the container's highest."""
-        profile = peaks(np.swapaxes(self.folded, 1, 2))
+        folded = self._folded()
+        profile = peaks(folded)
         highest = peaks(profile)[:, np.newaxis]
-        by_level = row_quantiles(np.swapaxes(self.folded, 1, 2), levels)
-        slot = np.arange(intervals) % profile.shape[1]
+        by_level = row_quantiles(folded, levels)
+        slot = np.arange(intervals) % self.slots
         mean = np.where(np.isnan(profile), highest, profile)[:, slot]
         quantiles = np.where(np.isnan(by_level), highest, by_level)[:, :, slot]
         return Forecast(
-            self.history.grid.after(intervals), _without(self.refused, mean), levels, quantiles, self.refused
+            self.history.grid.after(intervals), without(self.refused, mean), levels, quantiles, self.refused
         )
 
+    def path(self) -> PerContainerAndTime:
+        """What the same slots of the periods before each interval had; the highest seen where there are none."""
+        spread = spread_peaks(self.history.usage, self.reach)
+        found = np.full_like(spread, np.nan)
+        for period in range(1, self.periods + 1):
+            back = period * self.slots
+            if back >= spread.shape[1]:
+                break
+            found[:, back:] = np.fmax(found[:, back:], spread[:, :-back])
+        return np.where(np.isnan(found), highest_before(self.history.usage), found)
 
-def _spread(folded: FloatArray, reach: int) -> FloatArray:
-    """The highest value within `reach` slots on both sides, around the period's end.
+    def _folded(self) -> FloatArray:
+        """Shape (containers, slots, periods): the periods end where the history ends."""
+        kept = spread_peaks(self.history.usage[:, -(self.slots * self.periods + self.reach) :], self.reach)
+        kept = kept[:, -self.slots * self.periods :]
+        missing = -kept.shape[1] % self.slots
+        padded = np.pad(kept, ((0, 0), (missing, 0)), constant_values=np.nan)
+        folded = padded.reshape(kept.shape[0], -1, self.slots)
+        return np.swapaxes(folded, 1, 2)
+
+
+def last_days(history: History) -> FloatArray:
+    """Each container's last day with measurements, shape (containers, time of a day), NaN in gaps."""
+    day = max(1, DAY_S // history.grid.step_s)
+    known = ~np.isnan(history.usage)
+    last = np.where(known.any(axis=1), history.grid.count - 1 - np.argmax(known[:, ::-1], axis=1), -1)
+    columns = last[:, np.newaxis] - np.arange(min(day, history.grid.count))
+    day_usage = np.take_along_axis(history.usage, np.maximum(columns, 0), axis=1)
+    found: FloatArray = np.where(columns >= 0, day_usage, np.nan)
+    return found
+
+
+def spread_peaks(values: FloatArray, reach: int) -> FloatArray:
+    """The highest value within `reach` columns on both sides.
 
     Doubles the window instead of walking it: 7 passes for an hour of minutes instead of 121.
     """
-    width = min(2 * reach + 1, folded.shape[-1])
-    spread, size = folded, 1
+    if reach == 0:
+        return values
+    width, count = 2 * reach + 1, values.shape[-1]
+    spread = np.pad(values, ((0, 0), (reach, reach)), constant_values=np.nan)
+    size = 1
     while size < width:
         grown = min(size, width - size)
-        spread = np.fmax(spread, np.roll(spread, grown, axis=-1))
+        spread[:, :-grown] = np.fmax(spread[:, :-grown], spread[:, grown:])
         size += grown
-    return np.roll(spread, -(width // 2), axis=-1)
-
-
-def _without(refused: tuple[str | None, ...], mean: FloatArray) -> FloatArray:
-    """NaN in the rows of refused containers."""
-    out: BoolArray = np.array([reason is not None for reason in refused], dtype=np.bool_)
-    return np.where(out[:, np.newaxis], np.nan, mean) if out.any() else mean
+    return spread[:, :count]
 
 
 def seasonal_peaks() -> tuple[SeasonalPeak, ...]:
     """The seasonal candidates, from the most tolerant to the most exact.
 
-    A day before an origin is enough to try the daily ones (0.9: short gaps are usual), a week for the weekly one.
+    Two days are enough to try the daily ones (1.8: short gaps are usual), a fortnight for the weekly one.
     """
     return (
-        SeasonalPeak("DailyPeakHour", 4, 0.9, DAY_S, 7, tolerance_s=3600),
-        SeasonalPeak("DailyPeakNear", 5, 0.9, DAY_S, 7, tolerance_steps=1),
-        SeasonalPeak("DailyPeakExact", 6, 0.9, DAY_S, 7),
-        SeasonalPeak("WeeklyPeakHour", 7, 6.5, WEEK_S, 4, tolerance_s=3600),
+        SeasonalPeak("DailyPeakTwoHours", 4, 1.8, DAY_S, 14, tolerance_s=2 * HOUR_S),
+        SeasonalPeak("DailyPeakHour", 5, 1.8, DAY_S, 7, tolerance_s=HOUR_S),
+        SeasonalPeak("DailyPeakNear", 6, 1.8, DAY_S, 7, tolerance_steps=1),
+        SeasonalPeak("DailyPeakExact", 7, 1.8, DAY_S, 7),
+        SeasonalPeak("WeeklyPeakHour", 8, 13.0, WEEK_S, 4, tolerance_s=HOUR_S),
     )
+
+
+def _flat(
+    history: History, intervals: int, levels: tuple[float, ...], flat: FloatArray, refused: tuple[str | None, ...]
+) -> Forecast:
+    """The same in every interval: `flat` has shape (1 + levels, containers, 1), the mean before the quantiles."""
+    spread = np.broadcast_to(flat, (*flat.shape[:2], intervals))
+    return Forecast(history.grid.after(intervals), without(refused, spread[0]), levels, spread[1:], refused)
+
+
+@njit(cache=True)
+def _decayed_percentiles(hourly: FloatArray, decay: float, level: float) -> FloatArray:  # pragma: no cover - compiled
+    containers, hours = hourly.shape
+    found = np.full((containers, hours + 1), np.nan)
+    for row in range(containers):
+        values = np.empty(hours)
+        weights = np.empty(hours)
+        known = 0
+        for hour in range(hours + 1):
+            if known > 0:
+                total = weights[:known].sum()
+                left = (1.0 - level) * total
+                above = 0.0
+                for at in range(known - 1, -1, -1):
+                    above += weights[at]
+                    if above > left:
+                        found[row, hour] = values[at]
+                        break
+            if hour == hours or math.isnan(hourly[row, hour]):
+                continue
+            for at in range(known):
+                weights[at] *= decay
+            place = known
+            while place > 0 and values[place - 1] > hourly[row, hour]:
+                values[place] = values[place - 1]
+                weights[place] = weights[place - 1]
+                place -= 1
+            values[place] = hourly[row, hour]
+            weights[place] = 1.0
+            known += 1
+    return found

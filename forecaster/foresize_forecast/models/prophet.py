@@ -1,27 +1,19 @@
-"""Stock Prophet behind the models' protocol. The only import of prophet and pandas in the brain.
+"""Prophet behind the models' protocol, all containers of a batch in one exact fit.
 
-Prophet sees the peaks of blocks (about an hour for two weeks): a fit to every value follows the middle of the curve and
-takes ten times as long. Its mean is what counts; the level that is safe comes from `calibrate`.
+Prophet sees the peaks of blocks (about an hour for two weeks): a fit to every value follows the middle of the curve.
+Its mean is what counts; the room that is safe above it comes from `jumps`.
 """
 
 from __future__ import annotations
 
-import logging
-import math
-import shutil
-import warnings
-import zlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import NormalDist
-from typing import Any
 
 import numpy as np
 
-from foresize_forecast.models import Forecast, refusals
-from foresize_forecast.series import ContainerKey, FloatArray, Grid, History
+from foresize_forecast.exactprophet import Fits, Model, Seasonality, fit
+from foresize_forecast.models import Forecast, daily_origins, refusals, rolling_path
+from foresize_forecast.series import FloatArray, History, PerContainerAndTime
 
 BLOCKS = 336
 """Blocks a window is cut into: an hour each for 14 days."""
@@ -30,163 +22,87 @@ DAILY_FROM_DAYS = 3.0
 """Two days tell a daily season from a trend no better than a coin."""
 WEEKLY_FROM_DAYS = 10.0
 """A window of 14 days less the days held back by the backtest: model tested and model used are then the same."""
-DAILY_ORDER = 8
-"""Fourier terms of a day: 8 follow a hump of about an hour and a half, Prophet's own 4 one of three hours."""
-WEEKLY_ORDER = 3
+DAILY = Seasonality("daily", DAY_S, 8)
+"""8 terms follow a hump of about an hour and a half, Prophet's own 4 one of three hours."""
+WEEKLY = Seasonality("weekly", 7 * DAY_S, 3)
 MIN_BLOCKS = 12
 """Measured blocks below which there is nothing to fit."""
-LOGGERS = ("cmdstanpy", "prophet", "prophet.models", "prophet.plot")
+ORIGINS = 7
 
 
 @dataclass(frozen=True, slots=True)
 class Prophet:
-    """Trend with changepoints plus daily and weekly seasons, fitted by Stan."""
+    """Trend with changepoints plus daily and weekly seasons: Prophet's own model, its MAP found exactly."""
 
     name: str = "Prophet"
     cost: int = 10
     min_days: float = 2.0
 
     def fit(self, history: History) -> FittedProphet:
-        """Fit each container by itself; one whose fit fails is refused."""
+        """Fit all containers at once; one without enough blocks is refused."""
         factor = max(1, -(-history.grid.count // BLOCKS))
         blocks = history.block_peaks(factor)
-        curves: list[Curve | str] = []
-        for row, reason in enumerate(refusals(history, self.min_days)):
-            curves.append(reason or _fit(history.containers[row], blocks.grid, blocks.usage[row]))
-        return FittedProphet(history.grid, factor, tuple(curves))
-
-
-@dataclass(frozen=True, slots=True)
-class Curve:
-    """One container's fit, or its only value where the history is constant (Stan cannot scale that)."""
-
-    model: Any
-    level: float
-    noise: float
-    """Standard deviation of what the fit leaves over, bytes."""
-    trend_drift: float
-    """Bytes per second to the power 3/2: the trend's own uncertainty after t seconds is this times t ** 1.5."""
-
-    def mean(self, ends_s: FloatArray) -> FloatArray:
-        """Expected block peaks at these instants, at least 0: a falling line does not stop there by itself."""
-        if self.model is None:
-            return np.full(ends_s.shape, self.level)
-        with _quiet():
-            expected = self.model.predict(_frame(ends_s))["yhat"].to_numpy(dtype=np.float64)
-        floored: FloatArray = np.maximum(expected, 0.0)
-        return floored
+        known = np.count_nonzero(~np.isnan(blocks.usage), axis=1)
+        refused = tuple(
+            reason or (f"{count} blocks measured, {MIN_BLOCKS} are needed" if count < MIN_BLOCKS else None)
+            for reason, count in zip(refusals(history, self.min_days), known, strict=True)
+        )
+        ends_s = blocks.grid.ends_s.astype(np.float64)
+        fits = fit(_model(blocks.grid.count * blocks.grid.step_s / DAY_S), ends_s, blocks.usage, threads=1)
+        left_out = tuple(
+            reason or (f"Prophet cannot fit it: {status}" if status.refused else None)
+            for reason, status in zip(refused, fits.status, strict=True)
+        )
+        return FittedProphet(history, factor, fits, left_out)
 
 
 @dataclass(frozen=True, slots=True)
 class FittedProphet:
-    """One curve or one reason a container."""
+    """The fits of a batch's block peaks."""
 
-    grid: Grid
+    history: History
     factor: int
-    curves: tuple[Curve | str, ...]
+    fits: Fits
+    refused: tuple[str | None, ...]
 
     def forecast(self, intervals: int, levels: tuple[float, ...]) -> Forecast:
-        """For every interval the peak of a block around it.
+        """For every interval the peak of a block around it, at least 0: a falling line does not stop there by itself.
 
         The quantiles are normal: the residuals' variance plus that of a trend that goes on changing as often and as
-        much as it did. Prophet draws the same from numpy's global generator; the sum is known, so nothing is drawn.
+        much as it did. Prophet draws the same at random; the sum is known, so nothing is drawn.
         """
-        ahead_s = self.grid.step_s * np.arange(1, intervals + 1, dtype=np.float64)
-        block_middle_s = self.grid.step_s * (self.factor - 1) / 2
-        mean = np.full((len(self.curves), intervals), np.nan)
-        quantiles = np.full((len(levels), len(self.curves), intervals), np.nan)
-        for row, curve in enumerate(self.curves):
-            if isinstance(curve, str):
-                continue
-            mean[row] = curve.mean(self.grid.end_s + ahead_s + block_middle_s)
-            spread = np.hypot(curve.noise, curve.trend_drift * ahead_s**1.5)
-            for at, level in enumerate(levels):
-                quantiles[at, row] = np.maximum(mean[row] + NormalDist().inv_cdf(level) * spread, 0.0)
-        refused = tuple(curve if isinstance(curve, str) else None for curve in self.curves)
-        return Forecast(self.grid.after(intervals), mean, levels, quantiles, refused)
+        grid = self.history.grid
+        ahead_s = grid.step_s * np.arange(1, intervals + 1, dtype=np.float64)
+        times_s = grid.end_s + ahead_s + grid.step_s * (self.factor - 1) / 2
+        mean = np.maximum(self.fits.mean(times_s), 0.0)
+        mean[[reason is not None for reason in self.refused]] = np.nan
+        spread = self._spread(times_s)
+        quantiles = [np.maximum(mean + NormalDist().inv_cdf(level) * spread, 0.0) for level in levels]
+        stacked = np.stack(quantiles) if levels else np.empty((0, *mean.shape))
+        return Forecast(grid.after(intervals), mean, levels, stacked, self.refused)
+
+    def path(self) -> PerContainerAndTime:
+        """Forecasts made again at the ends of earlier days, each for the day that followed."""
+        return rolling_path(Prophet(), self.history, daily_origins(self.history.grid, ORIGINS))
+
+    def _spread(self, times_s: FloatArray) -> FloatArray:
+        """Standard deviation of every interval, shape (containers, time).
+
+        Prophet takes S changepoints over the history (scaled time 0 to 1) with Laplace(scale b) slope changes, b being
+        the mean size seen. Going on at that rate, changes at a uniform time u before t add variance 2 b^2 (t - u)^2, in
+        all S 2 b^2 t^3 / 3.
+        """
+        spread = np.full((len(self.fits), times_s.size), np.nan)
+        for placement, rows in self.fits.groups():
+            places = max(1, len(placement.changepoints))
+            sizes = np.abs(self.fits.slope_changes[rows]).sum(axis=1, keepdims=True) / places
+            ahead = np.maximum(placement.scaled(times_s) - 1.0, 0.0)
+            drift = sizes * np.sqrt(2 * places / 3) * ahead**1.5
+            spread[rows] = np.hypot(self.fits.noise[rows, np.newaxis], drift) * self.fits.scale[rows, np.newaxis]
+        return spread
 
 
-def _fit(key: ContainerKey, grid: Grid, peaks: FloatArray) -> Curve | str:
-    """Fit one container's block peaks."""
-    known = ~np.isnan(peaks)
-    if np.count_nonzero(known) < MIN_BLOCKS:
-        return f"{np.count_nonzero(known)} blocks measured, {MIN_BLOCKS} are needed"
-    values = peaks[known]
-    if np.ptp(values) <= 1e-9 * values.max():
-        return Curve(None, float(values.max()), 0.0, 0.0)
-    frame = _frame(grid.ends_s[known].astype(np.float64))
-    frame["y"] = values
-    days = values.size * grid.step_s / DAY_S
-    with _quiet():
-        model = _model(days)
-        try:
-            model.fit(frame, seed=zlib.crc32(str(key).encode()) or 1)
-        except RuntimeError as failure:
-            return f"Prophet did not converge: {str(failure).splitlines()[0]}"
-        finally:
-            _clean(model.stan_backend)
-        left_over = values - model.predict(frame)["yhat"].to_numpy(dtype=np.float64)
-    return Curve(model, 0.0, float(np.std(left_over)), _trend_drift(model))
-
-
-def _clean(stan_backend: Any) -> None:  # noqa: ANN401 - prophet carries no types of its own
-    """Remove what a fit leaves on disk: its files, and its folder, which Prophet's own clean-up forgets."""
-    fit = getattr(stan_backend, "stan_fit", None)
-    if fit is None:
-        return
-    folders = {Path(name).parent for name in fit.runset.csv_files}
-    stan_backend.cleanup()
-    for folder in folders:
-        if folder.name.startswith(fit.runset.model):  # the fit's own, not the one that all fits share
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _model(days: float) -> Any:  # noqa: ANN401 - prophet carries no types of its own
-    """A Prophet with the seasons that so many days can show."""
-    from prophet import Prophet as StockProphet  # noqa: PLC0415 - 2 s and 80 MiB that only a fit should cost
-
-    model = StockProphet(
-        daily_seasonality=False, weekly_seasonality=False, yearly_seasonality=False, uncertainty_samples=0
-    )
-    if days >= DAILY_FROM_DAYS:
-        model.add_seasonality("daily", period=1, fourier_order=DAILY_ORDER)
-    if days >= WEEKLY_FROM_DAYS:
-        model.add_seasonality("weekly", period=7, fourier_order=WEEKLY_ORDER)
-    return model
-
-
-def _trend_drift(model: Any) -> float:  # noqa: ANN401 - as above
-    """How fast the trend's uncertainty grows.
-
-    Prophet takes S changepoints over the history (time 0 to 1) with Laplace(scale b) slope changes, b being the mean
-    size seen. Going on at that rate, changes at a uniform time u before t add variance 2 b^2 (t - u)^2, in all
-    S 2 b^2 t^3 / 3.
-    """
-    size = float(np.mean(np.abs(model.params["delta"])))
-    seconds = float(model.t_scale.total_seconds())
-    changes = len(model.changepoints)
-    drift: float = float(model.y_scale) * size * math.sqrt(2 * changes / 3) / seconds**1.5
-    return drift
-
-
-def _frame(ends_s: FloatArray) -> Any:  # noqa: ANN401 - pandas' own frame, known to this module only
-    """Prophet's input: time without a zone (it refuses one), UTC by convention here."""
-    import pandas as pd  # noqa: PLC0415 - as costly as prophet
-
-    return pd.DataFrame({"ds": pd.to_datetime(ends_s.astype(np.int64), unit="s")})
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keep Prophet's and Stan's chatter out of our logs, and put everything back as it was."""
-    loggers = [logging.getLogger(name) for name in LOGGERS]
-    before = [logger.disabled for logger in loggers]
-    for logger in loggers:
-        logger.disabled = True  # a level would not do: cmdstanpy sets its own at its first message
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        for logger, disabled in zip(loggers, before, strict=True):
-            logger.disabled = disabled
+def _model(days: float) -> Model:
+    """A model with the seasons that so many days can show."""
+    seasons = ((DAILY,) if days >= DAILY_FROM_DAYS else ()) + ((WEEKLY,) if days >= WEEKLY_FROM_DAYS else ())
+    return Model(seasonalities=seasons)

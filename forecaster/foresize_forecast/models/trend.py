@@ -6,13 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foresize_forecast.models import Forecast, refusals
+from foresize_forecast.models import Forecast, daily_origins, refusals, rolling_path
 from foresize_forecast.quantile import row_quantiles
-from foresize_forecast.series import BoolArray, FloatArray, History, PerContainer
+from foresize_forecast.series import BoolArray, FloatArray, History, PerContainer, PerContainerAndTime
 from foresize_forecast.stretch import block_lows, slopes, stretch_starts
 
 MIN_BLOCKS = 6
 """Hours of a stretch below which its slope is not believed."""
+ORIGINS = 7
 LEVEL_S = 21_600
 """The line starts from the median of what lies around it in these last seconds."""
 
@@ -71,6 +72,10 @@ class FittedTrend:
         refused = np.array([reason is not None for reason in self.refused], dtype=np.bool_)
         mean = np.where(refused[:, np.newaxis], np.nan, lines[0])
         return Forecast(grid.after(intervals), mean, levels, lines[1:], self.refused)
+
+    def path(self) -> PerContainerAndTime:
+        """Lines drawn again at the ends of earlier days, each for the day that followed."""
+        return rolling_path(Trend(), self.history, daily_origins(self.history.grid, ORIGINS))
 
     def _around_now(self) -> FloatArray:
         """The newest values moved along the line to the history's end."""

@@ -1,87 +1,221 @@
 """Foresize itself as a sizer: the code that the operator runs, on a trace instead of a cluster.
 
-What a trace cannot show is left out: pods, nodes and quotas (every decision is applied at once), start-ups, and the
-fast clock, which needs anonymous memory at a finer step than a trace has.
+What a trace cannot show is left out: pods, nodes and quotas; every decision is applied at once. A trace has one value
+of memory, which stands for working set and anonymous memory alike; a gap stands for a container that is away.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from foresize_forecast import ladder
+from foresize_forecast import fast, ladder
 from foresize_forecast.choices import Evidence
-from foresize_forecast.decide import decide
+from foresize_forecast.decide import Verdict, decide
 from foresize_forecast.forecasting import Question
-from foresize_forecast.foresee import Wish, foresee
+from foresize_forecast.foresee import Wish, foresee, pool
+from foresize_forecast.levels import starting
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill
-from foresize_forecast.replay.simulate import Sizes
-from foresize_forecast.series import FloatArray, History, PerContainer
-from foresize_forecast.sizes import ContainerPolicy, Size, WorkloadPolicy
+from foresize_forecast.reasons import Reason
+from foresize_forecast.replay.trace import Sizes, Told, Trace, Track, first_sizes
+from foresize_forecast.series import BoolArray, ContainerKey, FloatArray, History
+from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
 from foresize_forecast.state import ContainerState
 
 NOT_YET = NoOutlook("NotForecastYet", "its first forecast is on the way")
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Foresize:
     """Forecasts every `refit_s`, decides at every step, and remembers as the operator does."""
 
     name: str = "Foresize"
     pace: WorkloadPolicy = field(default_factory=WorkloadPolicy)
     policy: ContainerPolicy = field(default_factory=ContainerPolicy)
-    refit_s: int = 1800
-    _fitted_s: int | None = None
-    _forecasts: Sequence[Forecasted | NoOutlook] = ()
-    _states: list[ContainerState] = field(default_factory=list)
+    refit_s: int = 3600
 
-    def step(self, now_s: int, seen: History, present: Sizes, killed: PerContainer) -> Sizes:
-        """Refit where it is time, then decide each container."""
-        if not self._states:
-            self._states = [ContainerState() for _ in seen.containers]
-        if self._fitted_s is None or now_s - self._fitted_s >= self.refit_s:
-            self._fitted_s, self._forecasts = now_s, self._foresee(seen)
-        rows = range(len(seen.containers))
-        sizes = [self._decided(row, now_s, seen, _size(present, row), float(killed[row])) for row in rows]
-        return Sizes(
-            np.array([_or(size.request_bytes, np.nan) for size in sizes]),
-            np.array([_or(size.limit_bytes, np.inf) for size in sizes]),
+    def sizes(self, trace: Trace, track: Track, told: Told) -> Sizes:
+        """Refit where it is time, then walk each container to the next refit."""
+        tied = replace(self.policy, limit=LimitStrategy.EQUAL_REQUEST)
+        policy = tied if track is Track.GUARANTEED else self.policy
+        starts = starting(trace.usage, trace.grid.step_s)
+        walks = [
+            _Walk(trace, row, (self.pace, policy), first, starts[row]) for row, first in enumerate(first_sizes(trace))
+        ]
+        every = max(1, self.refit_s // trace.grid.step_s)
+        for column in range(0, trace.grid.count, every):
+            forecasts = self._foresee(trace, column, policy)
+            for walk, forecast in zip(walks, forecasts, strict=True):
+                walk.go(column, min(column + every, trace.grid.count), forecast)
+            told(min(1.0, (column + every) / trace.grid.count))
+        return Sizes(np.stack([walk.request for walk in walks]), np.stack([walk.limit for walk in walks]))
+
+    def _foresee(self, trace: Trace, column: int, policy: ContainerPolicy) -> Sequence[Forecasted | NoOutlook]:
+        if not column:
+            return [NOT_YET] * len(trace.series)
+        question = Question(policy.overrun, self.pace.horizon_s, float(policy.kill_cost_bytes))
+        wish = Wish(question, self.pace.lead_s, self.pace.cooldown_s)
+        made = foresee(_window(trace, column, self.pace.window_s), [wish] * len(trace.series))
+        pooled = pool(dict(enumerate(made)), dict(enumerate(trace.namespaces)))
+        return [pooled[row] for row in range(len(made))]
+
+
+@dataclass(slots=True)
+class _Walk:
+    """One container on its way through the trace."""
+
+    trace: Trace
+    row: int
+    policies: tuple[WorkloadPolicy, ContainerPolicy]
+    first: float
+    starts: BoolArray
+    request: FloatArray = field(init=False)
+    limit: FloatArray = field(init=False)
+    state: ContainerState = field(default_factory=ContainerState)
+
+    def __post_init__(self) -> None:
+        self.request = np.full(self.trace.grid.count, np.nan)
+        self.limit = np.full(self.trace.grid.count, np.nan)
+
+    def go(self, column: int, end: int, forecast: Forecasted | NoOutlook) -> None:
+        """Decide each interval from `column` to `end`, passing over those in which nothing could change."""
+        if np.isnan(self.first):
+            return
+        signs = _Signs.read(self.trace, self.row, (column, end), self.starts, (self.policies[0], forecast))
+        at = column
+        while at < end:
+            before, verdict = self.state.target, self._decide(at, forecast, signs)
+            target = verdict.target
+            self.request[at] = np.nan if target.request_bytes is None else target.request_bytes
+            self.limit[at] = np.inf if target.limit_bytes is None else target.limit_bytes
+            awake = at + 1
+            if target == before and verdict.reason in QUIET:
+                awake = signs.wakes(at, self.state, target, self.policies[0].cooldown_s)
+                self.request[at + 1 : awake], self.limit[at + 1 : awake] = self.request[at], self.limit[at]
+                if self.state.request_needed_at_s == signs.now_s[at - column]:
+                    self.state = replace(self.state, request_needed_at_s=float(signs.now_s[awake - 1 - column]))
+            at = awake
+
+    def _decide(self, at: int, forecast: Forecasted | NoOutlook, signs: _Signs) -> Verdict:
+        """What the operator decides for one interval."""
+        now_s, place = float(signs.now_s[at - signs.column]), at - signs.column
+        used, ahead = float(signs.used[place]), float(signs.ahead[place])
+        present = self.state.target or Size(int(self.first), int(self.first))
+        if present.limit_bytes is not None and used > present.limit_bytes:
+            self.state = ladder.after_kill(self.state, Kill(now_s, present.limit_bytes))
+        evidence = Evidence(
+            present,
+            usage_bytes=None if np.isnan(used) else used,
+            rising_bytes=None if np.isnan(ahead) else ahead,
+            started_s=now_s if signs.starts[place] else None,
+        )
+        verdict, self.state = decide(self.state, evidence, forecast, self.policies, now_s)
+        return verdict
+
+
+QUIET = (Reason.WITHIN_TOLERANCE, Reason.COOLDOWN, Reason.NO_OUTLOOK)
+"""Reasons of decisions that stay as they are until there is a sign."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Signs:
+    """What a decision looks at in the intervals from `column` on, each an array over them.
+
+    The same input gives the same decision, so an interval in which nothing here moved need not be decided again:
+    without this a replay of a cluster would take hours instead of minutes.
+
+    Attributes:
+        column: the first interval.
+        now_s: its start, Unix seconds.
+        used: newest sample, bytes; NaN without one.
+        ahead: where the fast clock thinks it goes, bytes; NaN without a sample.
+        starts: whether the container is away or has just started.
+        planned: the plan's request, bytes.
+        level: the level that the forecast holds, bytes; NaN where it is the present limit.
+    """
+
+    column: int
+    now_s: FloatArray
+    used: FloatArray
+    ahead: FloatArray
+    starts: BoolArray
+    planned: FloatArray
+    level: FloatArray
+
+    @classmethod
+    def read(
+        cls,
+        trace: Trace,
+        row: int,
+        span: tuple[int, int],
+        starts: BoolArray,
+        forecast: tuple[WorkloadPolicy, Forecasted | NoOutlook],
+    ) -> _Signs:
+        """Everything that bears on a container's decisions in a span of intervals."""
+        column, end = span
+        now_s = trace.grid.start_s + trace.grid.step_s * np.arange(column, end, dtype=np.float64)
+        usage = np.concatenate([[np.nan, np.nan], trace.usage[row, :end]])[column:]  # from two intervals before
+        used, before = usage[1:-1], usage[:-2]
+        ahead = used + np.nan_to_num(np.maximum(used - before, 0.0))
+        pace, foreseen = forecast
+        if isinstance(foreseen, NoOutlook):
+            planned = level = np.full(end - column, np.nan)
+        else:
+            planned = np.array([foreseen.plan.request_at(now) for now in now_s], dtype=np.float64)
+            level = np.array([foreseen.outlook.level_at(now, pace.lead_s) for now in now_s])
+            seen = float(foreseen.outlook.seen_peak_bytes)
+            level = np.where(starts[column:end], np.maximum(level, seen), level)
+        return cls(column, now_s, used, ahead, starts[column:end], planned, level)
+
+    def wakes(self, at: int, state: ContainerState, target: Size, cooldown_s: int) -> int:
+        """The next interval after `at` whose decision could be another one."""
+        here, rest = at - self.column, slice(at - self.column + 1, None)
+        now_s, used = self.now_s[rest], self.used[rest]
+        held_fast = fast.level(state, float(self.now_s[here]))
+        level = np.where(np.isnan(self.level[rest]), float(target.limit_bytes or 0), self.level[rest])
+        needed = state.request_needed_at_s == self.now_s[here]
+        lowest_sign = float(target.request_bytes or 0) if needed else float(self.planned[here])
+        if self.used[here] > self.planned[here] or (not needed and np.isnan(self.planned[here])):
+            return at + 1
+        signs = (
+            (used > lowest_sign)
+            | (self.ahead[rest] > np.maximum(level, held_fast))
+            | (np.isnan(used) != np.isnan(self.used[here]))
+            | (self.starts[rest] != self.starts[here])
+            | _moved(self.planned, here)
+            | _moved(self.level, here)
+        )
+        for until_s in self._times_s(state, cooldown_s):
+            if until_s > self.now_s[here]:
+                signs |= now_s >= until_s
+        found = np.flatnonzero(signs)
+        return at + 1 + (int(found[0]) if found.size else signs.size)
+
+    @staticmethod
+    def _times_s(state: ContainerState, cooldown_s: int) -> tuple[float, ...]:
+        """Moments at which a decision changes by itself."""
+        kills = () if not state.kills else (state.kills[-1].at_s + ladder.FULL_FLOOR_S,)
+        return (
+            state.fast_until_s,
+            state.request_needed_at_s + cooldown_s,
+            state.limit_changed_at_s + cooldown_s,
+            *(moment + 1e-3 for moment in kills),
         )
 
-    def _foresee(self, seen: History) -> Sequence[Forecasted | NoOutlook]:
-        question = Question(self.policy.overrun, self.pace.horizon_s, self.policy.limit_headroom)
-        wish = Wish(question, self.pace.lead_s, self.pace.cooldown_s)
-        return foresee(_window(seen, self.pace.window_s), [wish] * len(seen.containers))
 
-    def _decided(self, row: int, now_s: int, seen: History, present: Size, killed_bytes: float) -> Size:
-        state = self._states[row]
-        if not np.isnan(killed_bytes):
-            state = ladder.after_kill(state, Kill(float(now_s), int(killed_bytes)))
-        evidence = Evidence(present, usage_bytes=_newest(seen.usage[row]))
-        forecast = self._forecasts[row] if self._forecasts else NOT_YET
-        verdict, self._states[row] = decide(state, evidence, forecast, (self.pace, self.policy), now_s)
-        return verdict.target
+def _moved(values: FloatArray, here: int) -> BoolArray:
+    later = values[here + 1 :]
+    moved: BoolArray = (later != values[here]) & ~(np.isnan(later) & np.isnan(values[here]))
+    return moved
 
 
-def _window(seen: History, window_s: int) -> History:
-    count = min(seen.grid.count, window_s // seen.grid.step_s)
-    kept = seen.usage[:, seen.grid.count - count :]
-    return History(seen.grid.tail(count), seen.containers, kept, seen.startup_peak)
-
-
-def _newest(usage: FloatArray) -> float | None:
-    """The newest sample; None where the newest interval is a gap, which lowers nothing."""
-    return None if not usage.size or np.isnan(usage[-1]) else float(usage[-1])
-
-
-def _size(sizes: Sizes, row: int) -> Size:
-    request, limit = float(sizes.request[row]), float(sizes.limit[row])
-    return Size(None if np.isnan(request) else int(request), None if np.isnan(limit) or np.isinf(limit) else int(limit))
-
-
-def _or(value_bytes: int | None, absent: float) -> float:
-    return absent if value_bytes is None else float(value_bytes)
+def _window(trace: Trace, column: int, window_s: int) -> History:
+    """What is known of a trace at the start of an interval."""
+    first = max(0, column - window_s // trace.grid.step_s)
+    grid = trace.until(column).grid.tail(column - first)
+    keys = tuple(ContainerKey(*each) for each in zip(trace.namespaces, trace.series, trace.siblings, strict=True))
+    return History(grid, keys, trace.usage[:, first:column], np.full(len(keys), np.nan))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from foresize_forecast.replay.errors import TraceError
 from foresize_forecast.replay.ours import Foresize
 from foresize_forecast.replay.peers import ORACLES, PEERS
-from foresize_forecast.replay.simulate import Stepped
 from foresize_forecast.replay.static import Static
 from foresize_forecast.replay.trace import Sizer
 
@@ -27,7 +26,7 @@ class Policy:
 
 
 POLICIES: Mapping[str, Policy] = {
-    "foresize": Policy(lambda: Stepped("Foresize", lambda: Foresize(refit_s=21_600))),
+    "foresize": Policy(Foresize, whole=True),
     **{name: Policy(make) for name, make in PEERS.items()},
     "static": Policy(Static),
     **{name: Policy(make) for name, make in ORACLES.items()},

@@ -1,0 +1,162 @@
+"""How far memory jumps above what was held for it, how often, and what head room that is worth.
+
+A size follows usage from tick to tick; what kills is the jump that comes faster than that. Jumps are rare, so one
+container's own record says little: it is pooled with that of its namespace (load comes to an application as a whole)
+and of the cluster. How much room is left for them follows from cost: bytes that lie idle against kills.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from numba import njit
+
+from foresize_forecast.series import FloatArray, PerContainer, PerContainerAndTime
+from foresize_forecast.sizes import MIB
+
+OFFSET_BYTES = 64 * MIB
+"""Jumps are measured as log((usage + offset) / (held + offset)): in shares for large containers, in bytes for small."""
+STEPS: FloatArray = np.concatenate([np.linspace(0.0, 0.3, 31), np.linspace(0.33, 3.0, 90)])
+"""The logarithms of growth that are told apart: by 1 % up to 35 %, then by 3 % up to twenty-fold."""
+GROWTHS: FloatArray = np.expm1(STEPS)
+HOUR_S = 3600
+DAY_HOURS = 24.0
+HALF_LIFE_HOURS = 14 * DAY_HOURS
+"""What is two weeks old counts half."""
+OWN_PRIOR_HOURS = 24.0
+"""A container's own record weighs as much as its namespace's when it is a day long."""
+LIKE_PRIOR_HOURS = 480.0
+"""The same for a namespace and the cluster: twenty container-days."""
+EVERYONE_PRIOR_HOURS = 2000.0
+PRIOR_SHARES: FloatArray = np.minimum(0.02, 2e-5 / (STEPS + 0.001))
+"""Share of hours with a jump above each step where nothing is known: heavy-tailed, about one day in 200 above 10 %."""
+
+
+@dataclass(frozen=True, slots=True)
+class Jumps:
+    """A record of jumps, older hours counted less.
+
+    Attributes:
+        counts: shape (steps,): hours in which usage jumped above each of `STEPS`.
+        hours: hours on record.
+    """
+
+    counts: FloatArray
+    hours: float
+
+
+NO_JUMPS = Jumps(np.zeros_like(STEPS), 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """Share of hours with a jump above each of `STEPS`, shape (steps,), not rising."""
+
+    shares: FloatArray
+
+    def growth_at(self, miss: float, hours: float = DAY_HOURS) -> float:
+        """The growth (a share) that a jump within so many hours stays below, but for a probability of `miss`."""
+        below = np.flatnonzero(self.shares * hours <= miss)
+        return float(GROWTHS[below[0]] if below.size else GROWTHS[-1])
+
+
+PRIOR = Tail(PRIOR_SHARES)
+
+
+def together(records: Iterable[Jumps]) -> Jumps:
+    """Several records as one."""
+    counts, hours = np.zeros_like(STEPS), 0.0
+    for record in records:
+        counts, hours = counts + record.counts, hours + record.hours
+    return Jumps(counts, hours)
+
+
+def pooled(own: Jumps, like: Jumps, everyone: Jumps) -> Tail:
+    """A container's tail: its own record, filled up by its namespace's, by the cluster's, by what is usual.
+
+    Each level is a mean of its own share and of the level above, by hours on record against the prior hours.
+
+    Worked: 24 own hours, 3 of them with a jump above a step that the namespace has in 1 % of its hours:
+    (3 + 24 x 0.01) / (24 + 24) = 6.75 %.
+    """
+    shares = PRIOR_SHARES
+    for record, prior_hours in (
+        (everyone, EVERYONE_PRIOR_HOURS),
+        (like, LIKE_PRIOR_HOURS),
+        (own, OWN_PRIOR_HOURS),
+    ):
+        shares = (record.counts + prior_hours * shares) / (record.hours + prior_hours)
+    return Tail(shares)
+
+
+def held_for(level_bytes: float, tail: Tail, kill_cost_bytes: float) -> float:
+    """The size that is cheapest to hold over a level, bytes.
+
+    Minimises (level + offset) x growth + kill cost x 24 x share of hours with a jump above it: both are bytes held for
+    a day. A small container gets room for a great growth, a large one only for what it was seen to do.
+
+    Worked: level 64 MiB, jumps above 10 % in 1 % of hours and none above 50 %, a kill worth 3 GiB days: no room costs
+    737 MiB, 50 % room 64 MiB: it gets (64 + 64) x 1.5 - 64 = 128 MiB.
+
+    Args:
+        level_bytes: what has to be held in any case.
+        tail: of jumps above it.
+        kill_cost_bytes: what a kill costs, as bytes reserved for a day.
+    """
+    base = level_bytes + OFFSET_BYTES
+    cost = base * GROWTHS + kill_cost_bytes * DAY_HOURS * tail.shares
+    return float(base * (1 + GROWTHS[int(np.argmin(cost))]) - OFFSET_BYTES)
+
+
+def expected_cost(mean_level: PerContainer, records: list[Jumps], kill_cost: FloatArray) -> PerContainer:
+    """What holding such levels costs on average, bytes: the room that is cheapest, and the kills that are left.
+
+    Shape (containers,). The tails are the containers' own over `PRIOR`: models are compared by their own records.
+    """
+    shares = np.array([pooled(record, NO_JUMPS, NO_JUMPS).shares for record in records]).reshape(-1, STEPS.size)
+    base = mean_level[:, np.newaxis] + OFFSET_BYTES
+    room = base * (1 + GROWTHS) - OFFSET_BYTES
+    cheapest: PerContainer = (room + kill_cost[:, np.newaxis] * DAY_HOURS * shares).min(axis=1)
+    return cheapest
+
+
+def jumps_above(usage: PerContainerAndTime, held: PerContainerAndTime, step_s: int) -> list[Jumps]:
+    """Each container's record of jumps of its usage above what was held.
+
+    Args:
+        usage: bytes, NaN in gaps.
+        held: bytes of the same shape; NaN where nothing could be held yet: those hours are not on record.
+        step_s: seconds of an interval; intervals longer than an hour count as one.
+    """
+    per_hour = max(1, HOUR_S // step_s)
+    hours_of_block = max(1.0, step_s / HOUR_S)
+    decay = 0.5 ** (hours_of_block / HALF_LIFE_HOURS)
+    counts, hours = _recorded(usage, held, per_hour, decay)
+    return [Jumps(row, float(of) * hours_of_block) for row, of in zip(counts * hours_of_block, hours, strict=True)]
+
+
+@njit(cache=True)
+def _recorded(
+    usage: FloatArray, held: FloatArray, per_block: int, decay: float
+) -> tuple[FloatArray, FloatArray]:  # pragma: no cover - compiled
+    containers, time = usage.shape
+    counts = np.zeros((containers, STEPS.size))
+    hours = np.zeros(containers)
+    first = time % per_block
+    for row in range(containers):
+        for start in range(first, time, per_block):
+            highest = -1.0
+            for at in range(start, start + per_block):
+                used, size = usage[row, at], held[row, at]
+                if not (math.isnan(used) or math.isnan(size)):
+                    highest = max(highest, math.log((used + OFFSET_BYTES) / (size + OFFSET_BYTES)), 0.0)
+            if highest < 0.0:
+                continue
+            hours[row] = hours[row] * decay + 1.0
+            for step in range(STEPS.size):
+                above = 1.0 if highest > STEPS[step] else 0.0
+                counts[row, step] = counts[row, step] * decay + above
+    return counts, hours
