@@ -77,9 +77,9 @@ def judged(run: RunDigest, plan: RunPlan, usage: FloatArray, price: float = KILL
         run: the digest of the run.
         plan: of its first attempt. One that rests on too few runs is no ground for a judgement.
         usage: shape (rows,), bytes, NaN in gaps: what the run needed.
-        price: of a kill, in units of its size for the length of the run.
+        price: of a kill, in units of what its attempt was given.
 
-    Worked: usage 1, 1, 2 MiB under sizes 2, 2, 2 costs 2 MiB x rows, under 1, 1, 1 a kill: 10 x 1 x 3 = 30.
+    Worked: usage 1, 1, 2, 2 MiB under sizes 2, 2, 2, 2 costs 2 MiB x rows; under 1, 1, 1, 1 a kill in the third: 10 x 3 = 30.
     """
     if plan.basis is Basis.DECLARED:
         return run
@@ -93,7 +93,7 @@ def judged(run: RunDigest, plan: RunPlan, usage: FloatArray, price: float = KILL
 def _cost(sizes: FloatArray, usage: FloatArray, price: float) -> float:
     """Bytes x rows: room, or what a kill costs."""
     killed = np.flatnonzero(usage > sizes)
-    return price * float(sizes[killed[0]]) * usage.size if killed.size else float((sizes - usage).sum())
+    return price * float(sizes[: killed[0] + 1].sum()) if killed.size else float((sizes - usage).sum())
 
 
 def _declared(history: RunHistory) -> RunPlan:

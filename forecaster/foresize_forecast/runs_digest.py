@@ -16,6 +16,8 @@ from foresize_forecast.series import FloatArray, IntArray
 
 REACT_S = 60
 """Longest way of a sample from the container to a size in force: a scrape interval, a look and a resize."""
+LEVEL_S = 60
+"""A level is the highest of this long: usage that swings within a minute is at one level."""
 LEVEL_RATIO = 1.02
 LOWEST_LEVEL_BYTES = float(1 << 20)
 LEVELS = 840
@@ -28,25 +30,26 @@ LIKE_LEVELS = 5
 class Pace:
     """Rows of a run in terms of the clock that sizes it.
 
-    A sample bears on sizes from `lag_rows` rows later on: the row in which it was measured has ended, and `REACT_S`
-    have passed. A level is the highest of the last minute (`window_rows`).
+    A sample bears on sizes from `lag_rows` rows later on: the row in which it was measured has ended, and
+    `react_s` have passed. A level is the highest of the last minute (`window_rows`).
     """
 
     step_s: int
+    react_s: int = REACT_S
 
     def __post_init__(self) -> None:
-        if self.step_s <= 0:
-            raise ValueError(f"step_s is above 0, got {self.step_s}")
+        if self.step_s <= 0 or self.react_s < 0:
+            raise ValueError(f"step_s is above 0 and react_s not below, got {self.step_s} and {self.react_s}")
 
     @property
     def lag_rows(self) -> int:
         """Rows from a sample to the first size that it bears on."""
-        return math.ceil(REACT_S / self.step_s) + 1
+        return math.ceil(self.react_s / self.step_s) + 1
 
     @property
     def window_rows(self) -> int:
         """Rows of the level: a minute of them."""
-        return max(1, REACT_S // self.step_s)
+        return max(1, LEVEL_S // self.step_s)
 
     @property
     def start_rows(self) -> int:

@@ -23,9 +23,14 @@ def test_slower_samples_have_the_same_clock() -> None:
     assert (2, 1, 3) == (Pace(60).lag_rows, Pace(60).window_rows, Pace(60).start_rows)
 
 
+def test_a_slower_cluster_looks_further_ahead() -> None:
+    """Where a resize takes five minutes, rises are judged over 31 rows of 10 s; a level stays a minute."""
+    assert (31, 6, 37) == (Pace(10, 300).lag_rows, Pace(10, 300).window_rows, Pace(10, 300).start_rows)
+
+
 def test_a_pace_without_time_is_refused() -> None:
     """A row takes time."""
-    with pytest.raises(ValueError, match="step_s is above 0, got 0"):
+    with pytest.raises(ValueError, match="step_s is above 0 and react_s not below, got 0 and 60"):
         Pace(0)
 
 

@@ -10,7 +10,7 @@ from foresize_forecast.headroom import KILL_PRICE
 from foresize_forecast.replay.jobpeers import PIECES, Attempt
 from foresize_forecast.replay.jobruns import Job
 from foresize_forecast.runs import RunHistory, judged, size
-from foresize_forecast.runs_digest import Pace, RunDigest, digest
+from foresize_forecast.runs_digest import REACT_S, Pace, RunDigest, digest
 from foresize_forecast.runs_plan import RunPlan, after_failure, steady
 from foresize_forecast.runs_slots import HOUR_S
 from foresize_forecast.series import FloatArray, IntArray
@@ -23,9 +23,10 @@ OURS_ONE_SIZE = "foresize, one size"
 class Foresize:
     """Our sizes: the plan of the runs that have ended, renewed whenever one more has."""
 
-    def __init__(self, price: float = KILL_PRICE, *, in_place: bool = True) -> None:
+    def __init__(self, price: float = KILL_PRICE, react_s: int = REACT_S, *, in_place: bool = True) -> None:
         """With `in_place`, running pods are resized; without, an attempt has one size."""
-        self.name, self.in_place, self._price = OURS if in_place else OURS_ONE_SIZE, in_place, price
+        self.name, self.in_place = OURS if in_place else OURS_ONE_SIZE, in_place
+        self._price, self._react_s = price, react_s
         self._plans: dict[tuple[int, float], RunPlan] = {}
         self._digests: tuple[RunDigest, ...] = ()
         self._ends: FloatArray = np.empty(0)
@@ -38,7 +39,7 @@ class Foresize:
         return _Ours(self, job, job.runs[run].started_s, 0.0, ())
 
     def _learn(self, job: Job) -> None:
-        pace = Pace(job.step_s)
+        pace = self.pace(job)
         order = job.ended_before(np.inf)
         self._ends = np.array([job.ended_s(run) for run in order])
         self._plans, self._digests, self._job = {}, (), job
@@ -47,6 +48,10 @@ class Foresize:
             plan = self.plan(job, int(self.ended(np.array([each.started_s]))[0]), each.started_s)
             known = judged(digest(each.started_s, each.usage, pace), plan, each.usage, self._price)
             self._digests = (*self._digests, known)
+
+    def pace(self, job: Job) -> Pace:
+        """The rows of a Job in terms of the clock that sizes it."""
+        return Pace(job.step_s, self._react_s)
 
     def ended(self, times_s: FloatArray) -> IntArray:
         """How many runs had ended by each time."""
@@ -57,7 +62,7 @@ class Foresize:
         """The plan after so many runs, of a run that starts at this time."""
         key = (ended, started_s // HOUR_S)
         if key not in self._plans:
-            history = RunHistory(Pace(job.step_s), job.declared_bytes, self._digests[:ended])
+            history = RunHistory(self.pace(job), job.declared_bytes, self._digests[:ended])
             self._plans[key] = size(history, started_s, self._price)
         return self._plans[key]
 
@@ -81,7 +86,7 @@ class _Ours:
     kills: tuple[tuple[float, float], ...]
 
     def sizes(self, usage: FloatArray) -> FloatArray:
-        pace = Pace(self.job.step_s)
+        pace = self.sizer.pace(self.job)
         rows = np.arange(usage.size) if self.sizer.in_place else np.zeros(usage.size, dtype=np.int64)
         ended = self.sizer.ended(self.started_s + self.lost_s + pace.step_s * rows.astype(np.float64))
         wanted = np.empty(usage.size)
