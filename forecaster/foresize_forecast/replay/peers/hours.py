@@ -64,7 +64,7 @@ class Attune:
     def sizes(self, trace: Trace, track: Track, told: Told) -> Sizes:
         """Sizes in force; request = limit on every track."""
         del track
-        window = max(HOURS, self.days * DAY_S // trace.grid.step_s)
+        window = max(1, self.days * DAY_S // trace.grid.step_s)
         wished = np.full(trace.usage.shape, np.nan)
         hours = hour_numbers(trace) % HOURS
         for row, usage in enumerate(trace.usage):
@@ -107,8 +107,7 @@ def _same_hour(usage: FloatArray, hours: IntArray, days: int) -> PerContainerAnd
 @njit(cache=True, nogil=True)
 def _attune(usage: FloatArray, hours: IntArray, window: int, share: float, wished: FloatArray) -> None:
     """Write the size before its margin, shape (time,)."""
-    per_hour = window // HOURS + 2 * (window // (7 * HOURS)) + 2
-    sorted_hours = np.empty((HOURS, per_hour))
+    sorted_hours = np.empty((HOURS, window + 1))
     sorted_all = np.empty(window + 1)
     counts = np.zeros(HOURS + 1, dtype=np.int64)
     tops = np.zeros(HOURS)
@@ -141,7 +140,7 @@ def quantile(ordered: FloatArray, count: int, share: float) -> float:
 
 @njit(cache=True, nogil=True)
 def _insert(ordered: FloatArray, count: int, value: float) -> int:
-    at = int(np.searchsorted(ordered[:count], value))
+    at = _place(ordered, count, value)
     for place in range(count, at, -1):
         ordered[place] = ordered[place - 1]
     ordered[at] = value
@@ -150,7 +149,19 @@ def _insert(ordered: FloatArray, count: int, value: float) -> int:
 
 @njit(cache=True, nogil=True)
 def _remove(ordered: FloatArray, count: int, value: float) -> int:
-    at = int(np.searchsorted(ordered[:count], value))
-    for place in range(at, count - 1):
+    for place in range(_place(ordered, count, value), count - 1):
         ordered[place] = ordered[place + 1]
     return count - 1
+
+
+@njit(cache=True, nogil=True)
+def _place(ordered: FloatArray, count: int, value: float) -> int:
+    """Where the first value is that is not below `value`."""
+    low, high = 0, count
+    while low < high:
+        middle = (low + high) // 2
+        if ordered[middle] < value:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -38,7 +38,7 @@ QUICK_KILL_S = 600.0
 
 
 def _power(base: float, exponent: int) -> float:
-    """By repeated squaring, as Go's `math.Pow`: a start that is cut off to whole bytes must not differ in the last bit."""
+    """By repeated squaring, as Go's `math.Pow`: what is cut off to whole bytes must not differ in the last bit."""
     product = 1.0
     while exponent:
         if exponent % 2:
