@@ -97,6 +97,13 @@ def replay(  # noqa: PLR0913 - each is an option of the command line
     decisions: Annotated[
         Path | None, typer.Option(help="Write every size of every policy there.", metavar="FILE.parquet")
     ] = None,
+    prometheus: Annotated[
+        str, typer.Option(help="Play the last 14 days of a Prometheus at this address instead.", metavar="URL")
+    ] = "",
+    selector: Annotated[
+        str, typer.Option(help="""Which containers of it, such as '{namespace="shop"}'; else all.""", metavar="{...}")
+    ] = "",
+    token_file: Annotated[str | None, typer.Option(help="A file with its bearer token.", metavar="FILE")] = None,
     min_days: Annotated[float, typer.Option(help="Leave shorter series out.")] = 3.0,
 ) -> None:
     """Play recorded memory through Foresize and its peers: what is wasted, what would have been killed.
@@ -107,7 +114,17 @@ def replay(  # noqa: PLR0913 - each is an option of the command line
     from foresize.replaying import replay as play  # noqa: PLC0415
 
     names = tuple(name.strip() for name in policies.split(",") if name.strip())
-    wish = Wish(tuple(paths or ()), names, tuple(track or ()), json, decisions, min_days=min_days)
+    wish = Wish(
+        paths=tuple(paths or ()),
+        policies=names,
+        tracks=tuple(track or ()),
+        json=json,
+        decisions=decisions,
+        min_days=min_days,
+        prometheus=prometheus,
+        selector=selector,
+        token_file=token_file,
+    )
     try:
         play(wish, Console())
     except (OSError, ValueError) as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,7 +17,8 @@ from rich.text import Text
 
 from foresize.replaytable import job_table, node_table, table
 from foresize.words import plain
-from foresize_forecast.replay import decisions, jobs, sizers, traces
+from foresize_forecast.prometheus import Source, grid_until, parse_matchers
+from foresize_forecast.replay import decisions, jobs, recorded, sizers, traces
 from foresize_forecast.replay.errors import TraceError
 from foresize_forecast.replay.playing import Plays, play
 from foresize_forecast.replay.results import NODES, LeakPlays, Played, known, results
@@ -38,6 +40,10 @@ class Wish:
     json: Path | None = None
     decisions: Path | None = None
     min_days: float = traces.MIN_DAYS
+    prometheus: str = ""
+    """Its address; empty: files are played."""
+    selector: str = ""
+    token_file: str | None = None
     workers: int = 0
     """Processes; 0: one for each core that may be used."""
 
@@ -56,7 +62,7 @@ def replay(wish: Wish, console: Console) -> None:
     played: tuple[Trace, ...] = ()
     plays: Plays = {}
     if set(tracks) != {JOBS}:
-        played = traces.load(wish.paths, wish.min_days) if wish.paths else (traces.bundled(),)
+        played = _traces(wish, console)
         found, plays = _sized(played, tracks, policies, wish.workers or len(os.sched_getaffinity(0)), console)
     if JOBS in tracks:
         found = _with_jobs(found, wish.paths, console)
@@ -69,6 +75,24 @@ def replay(wish: Wish, console: Console) -> None:
     for name, path in (("figures", wish.json), ("decisions", wish.decisions)):
         if path:
             console.print(Text(f"{name}: {plain(str(path))}"), soft_wrap=True)
+
+
+def _traces(wish: Wish, console: Console) -> tuple[Trace, ...]:
+    if not wish.prometheus:
+        return traces.load(wish.paths, wish.min_days) if wish.paths else (traces.bundled(),)
+    if wish.paths:
+        raise TraceError(f"--prometheus: files or Prometheus are expected, not both; {wish.paths[0]} is a path")
+    try:
+        source = Source(wish.prometheus, wish.token_file)
+    except ValueError as error:
+        raise TraceError(f"--prometheus: {error}") from error
+    try:
+        matchers = parse_matchers(wish.selector.strip().removeprefix("{").removesuffix("}"))
+    except ValueError as error:
+        raise TraceError(f"--selector: {error}") from error
+    grid = grid_until(time.time(), recorded.DAYS * 86_400, recorded.STEP_S)
+    with _progress(console) as told:
+        return (recorded.read(source, matchers, grid, wish.min_days, lambda share: told("reading", share, 1.0)),)
 
 
 def _tracks(asked: Sequence[str]) -> tuple[str, ...]:

@@ -84,6 +84,13 @@ def test_help_tells_every_setting(field: Any) -> None:
         (("explain", "web"), "'web' is no workload: write NAMESPACE/NAME or NAMESPACE/KIND/NAME"),
         (("explain", "shop//web"), "'shop//web' is no workload"),
         (("replay", "/nowhere.csv"), "/nowhere.csv: No such file or directory"),
+        (
+            ("replay", "--prometheus", "prometheus:9090"),
+            "--prometheus: Prometheus' URL must look like http://host:9090",
+        ),
+        (("replay", "--prometheus", "http://127.0.0.1:9", "a.csv"), "files or Prometheus are expected, not both"),
+        (("replay", "--prometheus", "http://127.0.0.1:9", "--selector", "shop"), "--selector: cannot read 'shop'"),
+        (("replay", "--track", "jobs"), "--track jobs: runs of Jobs are expected"),
         (("replay", "--policies", "vpa,vap"), "--policies: 'vap' is no policy; "),
         (("replay", "--track", "node"), "--track: 'node' is no track; guaranteed, burstable, nodes or jobs are"),
     ],

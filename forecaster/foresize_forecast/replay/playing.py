@@ -81,6 +81,8 @@ def play(traces: Sequence[Trace], policies: Sequence[str], tracks: Sequence[Trac
         for at, trace in enumerate(traces)
         for rows in _chunks(trace, whole=POLICIES[policy].whole)
     ]
+    # What cannot be shared out takes longest, and would otherwise be waited for at the end.
+    parts.sort(key=lambda part: -part.rows.size)
     found: dict[tuple[int, Track, str], list[tuple[IntArray, Play]]] = {}
     for count, (part, played) in enumerate(_played(traces, needs, parts, workers), 1):
         found.setdefault((part.trace, part.track, part.policy), []).append((part.rows, played))
