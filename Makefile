@@ -6,7 +6,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test demo demo-down packages parts lock up down
+.PHONY: help install check test bench demo demo-down packages parts lock up down
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ check: install ## format, lint, types, import rules, and the Go of dev/parts whe
 test: install packages parts ## every tier that this machine can run; says what is skipped and why
 	-@$(HARNESS) missing
 	$(BIN)/pytest
+
+bench: install ## time and figures beside the peers; BENCH_JSON=FILE writes them, TRACES=FOLDER uses yours
+	@$(BIN)/python bench/prophet.py $(TRACES)
 
 demo: install ## the main job, live, in six minutes; DEMO_JSON=FILE writes what it showed, CLUSTER=current uses yours
 	@PYTHONPATH=dev $(BIN)/python -m foresize_dev.demo $(if $(DEMO_JSON),--json $(DEMO_JSON)) $(if $(CLUSTER),--cluster $(CLUSTER))
