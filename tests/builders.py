@@ -9,6 +9,7 @@ import numpy as np
 
 from foresize_forecast.choices import Evidence
 from foresize_forecast.fast import Recent
+from foresize_forecast.jumps import GROWTHS, NO_JUMPS, STEPS, Tail
 from foresize_forecast.outlook import Outlook, Shape, ShapeKind
 from foresize_forecast.plan import Forecasted, plan
 from foresize_forecast.pods import ContainerView, PodView
@@ -29,35 +30,45 @@ def size(request_mib: float | None, limit_mib: float | None) -> Size:
     return Size(None if request_mib is None else mi(request_mib), None if limit_mib is None else mi(limit_mib))
 
 
-def outlook(demand_mib: list[float], *, peak_mib: float | None = None, **changes: Any) -> Outlook:
-    """An outlook that starts now; its peak is the highest demand unless given."""
+def outlook(demand_mib: list[float], *, level_mib: list[float] | None = None, **changes: Any) -> Outlook:
+    """An outlook that starts now; its level is the demand unless given."""
     demand = np.array(demand_mib, dtype=float) * MIB
+    level = demand if level_mib is None else np.array(level_mib, dtype=float) * MIB
     grid = Grid(NOW_S, STEP_S, demand.size)
-    highest = int(demand.argmax())
     made = Outlook(
         made_at_s=NOW_S,
         grid=grid,
-        mean=demand * 0.9,
+        level=level,
         demand=demand,
-        peak_bytes=mi(peak_mib) if peak_mib is not None else int(demand.max()),
-        peak_low_bytes=int(demand.max() * 0.9),
-        peak_at_s=int(grid.ends_s[highest]),
-        seen_peak_bytes=int(demand.max()),
+        peak_at_s=int(grid.ends_s[int(level.argmax())]),
+        seen_peak_bytes=int(level.max()),
         startup_peak_bytes=None,
+        jumps=NO_JUMPS,
         days=14.0,
-        model="recent-peak",
+        model="RecentPeak",
         score=None,
-        baseline="recent-peak",
+        baseline="RecentPeak",
         baseline_score=None,
         shape=Shape(ShapeKind.FLAT),
     )
     return replace(made, **changes)
 
 
-def forecasted(demand_mib: list[float], *, lead_s: int = 0, cooldown_s: int = 1800, **changes: Any) -> Forecasted:
+STEADY = Tail(np.zeros_like(STEPS))
+"""Nothing ever jumps: what is held over a level is the level, so that a limit is the level and its head room."""
+
+
+def tail(share: float, below: float) -> Tail:
+    """Jumps in a share of hours, all of them of a growth less than `below`."""
+    return Tail(np.where(below > GROWTHS, share, 0.0))
+
+
+def forecasted(
+    demand_mib: list[float], *, lead_s: int = 0, cooldown_s: int = 1800, tail: Tail = STEADY, **changes: Any
+) -> Forecasted:
     """An outlook with its plan."""
     made = outlook(demand_mib, **changes)
-    return Forecasted(made, plan(made, lead_s, cooldown_s))
+    return Forecasted(made, plan(made, lead_s, cooldown_s), tail)
 
 
 def evidence(present: Size, *, usage_mib: float | None = 50, **changes: Any) -> Evidence:
