@@ -71,7 +71,7 @@ def row(**fields: object) -> Json:
             r'running: Unsupported value: "Sometimes": supported values: "None", "InPlace", "InPlaceOrEvict"',
         ),
         (row(min="2Gi", max="1Gi"), r"containers\[\]\.min \(2Gi\) must not be above max \(1Gi\)"),
-        (row(max="16Mi"), r"containers\[\]\.min \(32Mi\) must not be above max \(16Mi\); min is 32Mi where not set"),
+        (row(max="2Mi"), r"containers\[\]\.min \(4Mi\) must not be above max \(2Mi\); min is 4Mi where not set"),
         (row(max="lots"), r'"lots": containers\[\]\.max must be a memory quantity from 1Mi to 16Ti'),
         (row(min="64m"), r'"64m": containers\[\]\.min must be a memory quantity from 1Mi to 16Ti'),
         (row(max=-5), r"-5: containers\[\]\.max must be a memory quantity from 1Mi to 16Ti"),
@@ -79,9 +79,11 @@ def row(**fields: object) -> Json:
         (row(request={"overrun": 0}), r"overrun must be from 0\.0001 to 0\.5"),
         (row(limit={"headroom": 11}), r"headroom in body should be less than or equal to 10"),
         (row(limit={"ratio": 3}), r"limit\.ratio is for the strategy Ratio only"),
+        (row(limit={"strategy": "Keep", "headroom": 1}), r"limit\.headroom is for the strategy Forecast only"),
+        (row(limit={"strategy": "EqualRequest", "headroom": 1}), r"limit\.headroom is for the strategy Forecast only"),
         (
-            row(limit={"strategy": "Keep", "headroom": 1}),
-            r"limit\.headroom is for the strategies Forecast and EqualRequest only",
+            row(limit={"killCost": "0"}),
+            r'"0": containers\[\]\.limit\.killCost must be a memory quantity from 1Mi to 16Ti',
         ),
         ({"containers": [{"name": "a"}, {"name": "a"}]}, r"must not have two rows of the same name"),
         ({"containers": [{"name": "*"}, {"name": "a"}]}, r"must have the row named \* last"),
@@ -148,16 +150,16 @@ def test_defaults_are_written_out(cluster: Cluster, namespace: str) -> None:
     apply(cluster, namespace, policy())
     stored = cluster.api.get(f"/apis/foresize.dev/v1alpha1/namespaces/{namespace}/memorypolicies/web")
 
-    limit = {"strategy": "Forecast", "headroom": 0.3, "ratio": 2}
+    limit = {"strategy": "Forecast", "headroom": 0.1, "killCost": "3Gi", "ratio": 2}
     assert stored["spec"] == {
         "target": REF,
         "paused": False,
         "apply": {"atCreation": False, "running": "None", "template": False},
-        "containers": [{"name": "*", "min": "32Mi", "request": {"overrun": 0.01}, "limit": limit}],
+        "containers": [{"name": "*", "min": "4Mi", "request": {"overrun": 0.03}, "limit": limit}],
         "history": {"window": "14d", "step": "5m", "metric": "WorkingSet"},
         "horizon": "24h",
         "startup": {"ignore": "5m"},
-        "pace": {"lead": "10m", "cooldown": "30m"},
+        "pace": {"lead": "10m", "cooldown": "2h"},
         "leak": {"action": "Alert"},
     }
 

@@ -79,7 +79,7 @@ def test_every_field_arrives() -> None:
         containers=[
             {"name": "app-*", "min": "64Mi", "max": "1Gi", "request": {"overrun": 0.05}, "limit": {"strategy": "Keep"}},
             {"name": "proxy", "limit": {"strategy": "Ratio", "ratio": 3}},
-            {"name": "*", "min": 67108864, "limit": {"headroom": 0.5}},
+            {"name": "*", "min": 67108864, "limit": {"headroom": 0.5, "killCost": "10Gi"}},
         ],
         history={"window": "7d", "step": "1m", "metric": "RSS"},
         horizon="12h",
@@ -91,7 +91,7 @@ def test_every_field_arrives() -> None:
     rows = (
         ("app-*", ContainerPolicy(mi(64), mi(1024), 0.05, LimitStrategy.KEEP)),
         ("proxy", ContainerPolicy(limit=LimitStrategy.RATIO, limit_ratio=3.0)),
-        ("*", ContainerPolicy(min_bytes=mi(64), limit_headroom=0.5)),
+        ("*", ContainerPolicy(min_bytes=mi(64), limit_headroom=0.5, kill_cost_bytes=mi(10_240))),
     )
     # 7 * 86400 s, 60 s, 12 * 3600 s, none, 3600 s, 5 * 60 s
     assert WorkloadPolicy(rows, 604_800, 60, 43_200, 0, 3600, 300, hold_leaks=True) == found.workload
@@ -186,12 +186,13 @@ def test_an_error_names_the_field_its_value_and_what_is_allowed(spec: Json, said
         ({"max": "32Ti"}, "max is '32Ti': must be a memory quantity"),
         ({"max": "lots"}, "max is 'lots': must be a memory quantity"),
         ({"min": "2Gi", "max": "1Gi"}, "min is '2Gi': must not be above spec.containers[1].max, '1Gi'"),
-        ({"max": "16Mi"}, "min is '32Mi': must not be above spec.containers[1].max, '16Mi' (32Mi where not set)"),
+        ({"max": "2Mi"}, "min is '4Mi': must not be above spec.containers[1].max, '2Mi' (4Mi where not set)"),
         ({"request": {"overrun": 0}}, "request.overrun is 0: must be a number from 0.0001 to 0.5"),
         ({"request": {"overrun": float("nan")}}, "request.overrun is nan: must be a number from 0.0001 to 0.5"),
         ({"request": {"overrun": "1%"}}, "request.overrun is '1%': must be a number from 0.0001 to 0.5"),
         ({"limit": {"strategy": "Max"}}, "limit.strategy is 'Max': must be one of Forecast, Ratio, EqualRequest, Keep"),
         ({"limit": {"headroom": -1}}, "limit.headroom is -1: must be a number from 0 to 10"),
+        ({"limit": {"killCost": "0"}}, "limit.killCost is '0': must be a memory quantity from 1Mi to 16Ti"),
         ({"limit": {"ratio": True}}, "limit.ratio is True: must be a number from 1 to 100"),
     ],
 )
