@@ -79,7 +79,7 @@ def judged(run: RunDigest, plan: RunPlan, usage: FloatArray, price: float = KILL
         usage: shape (rows,), bytes, NaN in gaps: what the run needed.
         price: of a kill, in units of what its attempt was given.
 
-    Worked: usage 1, 1, 2, 2 MiB under sizes 2, 2, 2, 2 costs 2 MiB x rows; under 1, 1, 1, 1 a kill in the third: 10 x 3 = 30.
+    Worked: usage 1, 1, 2, 2 MiB under sizes of 2 costs 2 MiB x rows; under sizes of 1 a kill in the third row, 10 x 3.
     """
     if plan.basis is Basis.DECLARED:
         return run
@@ -101,7 +101,7 @@ def _declared(history: RunHistory) -> RunPlan:
     peak = COLD_FACTOR * max((run.peak_bytes for run in history.runs), default=np.inf)
     ceiling = _ceiling(history)
     start = np.full(pace.start_rows, min(ceiling, max(history.declared_bytes, peak)))
-    message = f"{count} runs before it, {MIN_RUNS} are needed: starts as declared"
+    message = f"runs before it: {count}, needed: {MIN_RUNS}; starts as declared"
     return RunPlan(
         Basis.DECLARED, message, pace, start, np.full(LEVELS, np.nan), peak, lowers=True, ceiling_bytes=ceiling
     )

@@ -122,7 +122,7 @@ def after_failure(plan: RunPlan, at_s: float, allocated_bytes: float) -> RunPlan
     twice = max(RETRY_FACTOR * allocated_bytes, plan.floor_bytes)
     floor = plan.ceiling_bytes if allocated_bytes < plan.ceiling_bytes < twice else twice
     earliest = min(max(row, 0), plan.floor_row) if plan.floor_bytes else max(row, 0)
-    message = f"killed at {allocated_bytes:.0f} bytes after {at_s:.0f} s"
+    message = f"killed at {allocated_bytes / (1 << 20):.0f} MiB after {at_s:.0f} s"
     return replace(
         plan, basis=_retry_basis(plan), message=message, floor_bytes=floor, floor_row=earliest,
         ceiling_bytes=max(plan.ceiling_bytes, floor),

@@ -225,5 +225,5 @@ def test_a_plan_says_what_it_rests_on() -> None:
     plan = size(history(flat(100), flat(100), flat(100)))
 
     assert "from 3 runs" == plan.message
-    assert "1 runs before it, 3 are needed: starts as declared" == size(history(flat(100))).message
-    assert "killed at 1048576 bytes after 30 s" == after_failure(plan, 30.0, float(mi(1))).message
+    assert "runs before it: 1, needed: 3; starts as declared" == size(history(flat(100))).message
+    assert "killed at 1 MiB after 30 s" == after_failure(plan, 30.0, float(mi(1))).message
