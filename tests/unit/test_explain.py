@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from builders import NOW_S, container, forecasted, mi, pod, size
 from foresize.explain import sentences
 from foresize.forecasts import Look, status_of
-from foresize_forecast.outlook import Shape, ShapeKind
+from foresize_forecast.outlook import Score, Shape, ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.sizes import QosClass, WorkloadPolicy, in_mebibytes
 from foresize_forecast.state import WorkloadState
@@ -45,21 +46,45 @@ def test_sizes_in_sentences_are_short_and_never_wrong_by_much(value_bytes: int |
     assert words == in_mebibytes(value_bytes)
 
 
+def explained(forecast: Forecasted, beginning: str = "") -> list[str]:
+    """The lines of `foresize explain` that begin so."""
+    whole = {
+        "metadata": {"namespace": "shop"},
+        "spec": {"workload": {"kind": "Deployment", "name": "web"}, "policy": "web"},
+        "status": shown(forecast),
+    }
+    return [line for line in sentences(whole) if line.startswith(beginning)]
+
+
 def test_peaks_are_whole_mebibytes() -> None:
     """A peak of 236 839 045 bytes (225.9 MiB) is shown as 226Mi: its other digits mean nothing."""
-    status = shown(forecasted([200.0] * 12, peak_mib=236_839_045 / mi(1)))
+    status = shown(forecasted([200.0] * 12, level_mib=[236_839_045 / mi(1)] * 12))
 
     assert ["226Mi", "226Mi"] == [status["summary"]["peak"], status["containers"][0]["peak"]]
 
 
 def test_explain_tells_a_leak_in_words() -> None:
-    """Its rate and when it meets the limit: 10 MiB a day from 180 (0.9 x 200) to 400 MiB takes 22 days."""
+    """Its rate and when it meets the limit: 10 MiB a day from 200 to 400 MiB takes 20 days."""
     leaking = Shape(ShapeKind.LEAKING, growth_bytes_per_s=mi(10) / 86_400)
-    status = shown(forecasted([200.0] * 12, shape=leaking))
-    forecast = {
-        "metadata": {"namespace": "shop"},
-        "spec": {"workload": {"kind": "Deployment", "name": "web"}, "policy": "web"},
-        "status": status,
-    }
+    said = explained(forecasted([200.0] * 12, shape=leaking))
 
-    assert "  shape: Leaking, growing 10 MiB a day, at its limit in 22d, 14.0 days of history" in sentences(forecast)
+    assert "  shape: Leaking, growing 10 MiB a day, at its limit in 20d, 14.0 days of history" in said
+
+
+def test_explain_tells_what_the_model_would_have_cost() -> None:
+    """In memory, over days, beside the baseline's: a reader can compare it with the limit."""
+    chosen = Score(hours=168.0, cost_bytes=mi(210), coverage=0.987, slack=0.2, exceedances=0.0)
+    baseline = replace(chosen, cost_bytes=mi(260))
+    said = explained(
+        forecasted([200.0] * 12, model="DailyPeakHour", score=chosen, baseline_score=baseline), "  forecast:"
+    )
+
+    tried = "over 7.0 days it would have cost 210 MiB, coverage 98.7% (baseline RecentPeak: 260 MiB)"
+    assert [f"  forecast: a peak of 200Mi at 2027-01-15T08:05:00Z by DailyPeakHour, {tried}"] == said
+
+
+def test_explain_tells_no_record_that_is_not_there() -> None:
+    """A container that is too young for a backtest has a forecast, and no figures beside it."""
+    said = explained(forecasted([200.0] * 12), "  forecast:")
+
+    assert ["  forecast: a peak of 200Mi at 2027-01-15T08:05:00Z by RecentPeak"] == said

@@ -105,10 +105,12 @@ def test_kills_and_what_is_in_the_way() -> None:
 
 def test_figures_of_the_backtest() -> None:
     """Rounded, so that they drift as seldom as they mean something."""
-    score = Score(origins=8, pinball=0.123456, coverage=0.98765, slack=0.2, exceedances=1)
+    score = Score(hours=167.96, cost_bytes=mi(210) + 1.0, coverage=0.98765, slack=0.2, exceedances=1.23456)
     shown = row(look({"app": forecasted([100.0] * 12, score=score)}))
 
-    assert {"origins": 8, "pinball": 0.1235, "coverage": 0.9877, "slack": 0.2, "exceedances": 1} == shown["backtest"]
+    # A byte over 210 MiB is 211 MiB: sizes are whole MiB from 128 on, rounded up.
+    said = {"hours": 168.0, "cost": "211Mi", "coverage": 0.9877, "slack": 0.2, "exceedances": 1.23}
+    assert said == shown["backtest"]
 
 
 def test_growth_is_told_of_what_grows() -> None:

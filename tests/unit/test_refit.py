@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
 import pytest
 
 import metricserver
@@ -15,7 +16,8 @@ from foresize.guard import Assignment
 from foresize.policy import Policy, parse
 from foresize.refit import BATCH, RETRY_S, Forecasts
 from foresize.workloads import Workload
-from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.jumps import STEPS, Jumps
+from foresize_forecast.outlook import NoOutlook, Outlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.prometheus import Source
 from foresize_forecast.sizes import QosClass
@@ -67,16 +69,53 @@ def refitted(source: Source, *pools: Pool) -> Forecasts:
     return forecasts
 
 
+def outlooks(forecasts: Forecasts) -> dict[str, Outlook | NoOutlook]:
+    """What is known of Deployment web's containers, whatever tail of jumps they share with others."""
+    known = forecasts.foreseen[WEB].forecasts
+    return {name: each.outlook if isinstance(each, Forecasted) else each for name, each in known.items()}
+
+
 def test_a_forecast_is_made_once_an_interval() -> None:
     """A workload is due at once, and then again after 80 to 100 % of the interval, the same share each time."""
     with metricserver.serving(Metrics(METRICS)) as source:
         forecasts = refitted(source, Pool())
 
     web = [assignment()]
-    assert {"app": KNOWN} == forecasts.foreseen[WEB].forecasts
+    assert {"app": KNOWN.outlook} == outlooks(forecasts)
     assert [] == forecasts.due(web, NOW_S + 0.8 * INTERVAL_S - 1)
     assert web == forecasts.due(web, NOW_S + INTERVAL_S)
     assert web == Forecasts().due(web, NOW_S)
+
+
+def test_what_jumps_bears_on_its_neighbours_at_once() -> None:
+    """A container's jumps leave room in the limits of its namespace, more than elsewhere, before another refit."""
+    pods = {
+        ("shop", "web-5d9c7f6b4-x7k2p", "app"): float(mi(100)),
+        ("shop", "api-5d9c7f6b4-x7k2p", "app"): float(mi(100)),
+        ("bank", "web-5d9c7f6b4-x7k2p", "app"): float(mi(100)),
+    }
+    # 480 hours on record, 48 of them with a jump above step 10 (a tenth), none above step 11.
+    jumps = Jumps(np.where(np.arange(STEPS.size) <= 10, 48.0, 0.0), 480.0)
+    jumpy = forecasted([100.0] * 12, jumps=jumps)
+    elsewhere = replace(assignment(), workload=replace(assignment().workload, namespace="bank"))
+    forecasts = Forecasts()
+    with metricserver.serving(Metrics(pods)) as source:
+        forecasts.refit(source, Pool(), [assignment()], NOW_S, INTERVAL_S)
+        forecasts.refit(source, Pool(), [elsewhere], NOW_S, INTERVAL_S)
+        forecasts.refit(source, Pool(lambda: jumpy), [assignment("api")], NOW_S + 60, INTERVAL_S)
+
+    def share(namespace: str, workload: str) -> float:
+        forecast = forecasts.foreseen[namespace, f"Deployment/{workload}"].forecasts["app"]
+        assert isinstance(forecast, Forecasted)
+        return float(forecast.tail.shares[10])
+
+    # Usual at a tenth: 2e-5 / 0.101. The cluster, the namespace, the container each weigh hours against their priors.
+    everyone = (48 + 2000 * 2e-5 / 0.101) / (480 + 2000)
+    namespace = (48 + 480 * everyone) / (480 + 480)
+    own = (48 + 24 * namespace) / (480 + 24)
+    found = [share("bank", "web"), share("shop", "web"), share("shop", "api")]
+    assert [everyone, namespace, own] == pytest.approx(found)
+    assert found == sorted(found)
 
 
 def test_another_policy_is_due_at_once() -> None:
@@ -98,7 +137,7 @@ def test_a_source_that_is_down_loses_nothing() -> None:
         later_s = NOW_S + INTERVAL_S
         forecasts.refit(source, Pool(), [assignment()], later_s, INTERVAL_S)
 
-    assert {"app": KNOWN} == forecasts.foreseen[WEB].forecasts
+    assert {"app": KNOWN.outlook} == outlooks(forecasts)
     assert NOW_S == forecasts.foreseen[WEB].made_at_s
     assert "starting up" in forecasts.foreseen[WEB].distrust
     assert forecasts.refusals[WEB].message == forecasts.foreseen[WEB].distrust
@@ -113,7 +152,7 @@ def test_a_fit_that_failed_loses_nothing() -> None:
         kept = refitted(source, Pool(), Pool(lambda: failed))
         never = refitted(source, Pool(lambda: failed))
 
-    assert ({"app": KNOWN}, NOW_S) == (kept.foreseen[WEB].forecasts, kept.foreseen[WEB].made_at_s)
+    assert ({"app": KNOWN.outlook}, NOW_S) == (outlooks(kept), kept.foreseen[WEB].made_at_s)
     assert {"app": failed} == never.foreseen[WEB].forecasts
 
 
