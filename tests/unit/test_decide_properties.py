@@ -1,0 +1,196 @@
+"""What holds for every decision, whatever is remembered, seen and forecast."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from builders import NOW_S, STEP_S, evidence, forecasted, mi, size, tail
+from foresize_forecast import ladder
+from foresize_forecast.choices import Evidence, in_use_bytes
+from foresize_forecast.decide import Verdict, decide
+from foresize_forecast.jumps import PRIOR
+from foresize_forecast.outlook import NoOutlook, Shape, ShapeKind
+from foresize_forecast.plan import Forecasted
+from foresize_forecast.pods import Kill
+from foresize_forecast.reasons import Reason
+from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
+from foresize_forecast.state import ContainerState
+
+DAY_S = 86_400
+PACE = WorkloadPolicy()
+SETTING = [LimitStrategy.FORECAST, LimitStrategy.RATIO, LimitStrategy.EQUAL_REQUEST]
+
+targets = st.builds(lambda request, more: size(request, request + more), st.integers(8, 2000), st.integers(0, 2000))
+forecasts = st.builds(
+    forecasted,
+    st.lists(st.floats(1, 4000), min_size=1, max_size=6),
+    days=st.sampled_from([0.01, 0.5, 14.0]),
+    tail=st.sampled_from([PRIOR, tail(0.0, 0.0), tail(0.01, 0.5)]),
+    seen_peak_bytes=st.integers(mi(1), mi(4000)),
+    shape=st.sampled_from([Shape(ShapeKind.FLAT), Shape(ShapeKind.LEAKING, 1000.0)]),
+)
+perhaps = st.one_of(forecasts, st.just(NoOutlook("NoHistory", "no samples")))
+observed = st.builds(
+    evidence,
+    targets,
+    usage_mib=st.one_of(st.none(), st.floats(1, 3000)),
+    rising_bytes=st.one_of(st.none(), st.floats(mi(1), mi(6000))),
+    started_s=st.sampled_from([None, NOW_S - 10.0, NOW_S - 90_000.0]),
+    distrust=st.sampled_from(["", "stale"]),
+)
+moments = st.one_of(st.just(0.0), st.floats(NOW_S - DAY_S, NOW_S))
+states = st.builds(
+    ContainerState,
+    target=st.one_of(st.none(), targets),
+    request_needed_at_s=moments,
+    limit_changed_at_s=moments,
+    kill_floor_bytes=st.integers(0, mi(8000)),
+    fast_level_bytes=st.integers(0, mi(4000)),
+    fast_until_s=st.floats(NOW_S - 3600, NOW_S + 3600),
+)
+policies = st.builds(
+    ContainerPolicy, limit=st.sampled_from(SETTING), kill_cost_bytes=st.sampled_from([mi(1), mi(3072)])
+)
+
+
+def decided(
+    state: ContainerState, seen: Evidence, forecast: Forecasted | NoOutlook, policy: ContainerPolicy
+) -> tuple[Verdict, ContainerState]:
+    """One decision now."""
+    return decide(state, seen, forecast, (PACE, policy), NOW_S)
+
+
+@given(states, observed, perhaps, policies)
+def test_the_same_input_twice_gives_the_same_target(
+    state: ContainerState, seen: Evidence, forecast: Forecasted | NoOutlook, policy: ContainerPolicy
+) -> None:
+    """A second look at the same moment changes nothing: there is no second write."""
+    first, remembered = decided(state, seen, forecast, policy)
+    second, _ = decided(remembered, seen, forecast, policy)
+
+    assert (first, remembered) == decided(state, seen, forecast, policy)
+    assert first.target == second.target
+
+
+@given(states, observed, perhaps, policies)
+def test_a_target_is_always_a_size_that_kubernetes_takes(
+    state: ContainerState, seen: Evidence, forecast: Forecasted | NoOutlook, policy: ContainerPolicy
+) -> None:
+    """Request at most the limit (equal where they are tied), both within minimum and maximum."""
+    verdict, _ = decided(state, seen, forecast, replace(policy, min_bytes=mi(64), max_bytes=mi(1024)))
+    for made in (verdict.target, verdict.wanted, verdict.creation):
+        if made is None:
+            assert isinstance(forecast, NoOutlook)
+            continue
+        assert made.request_bytes is not None
+        assert made.limit_bytes is not None
+        assert mi(64) <= made.request_bytes <= made.limit_bytes <= mi(1024)
+        assert policy.limit is not LimitStrategy.EQUAL_REQUEST or made.request_bytes == made.limit_bytes
+
+
+@given(states, observed, perhaps, policies)
+def test_untrusted_data_never_lowers(
+    state: ContainerState, seen: Evidence, forecast: Forecasted | NoOutlook, policy: ContainerPolicy
+) -> None:
+    """With stale samples or none every target is at least what it was."""
+    before = state.target or seen.present
+    for distrusted in (replace(seen, distrust="stale"), replace(seen, usage_bytes=None)):
+        verdict, _ = decided(state, distrusted, forecast, policy)
+
+        assert (verdict.target.request_bytes or 0) >= (before.request_bytes or 0)
+        assert (verdict.target.limit_bytes or 0) >= (before.limit_bytes or 0)
+
+
+@given(states, observed, perhaps, policies)
+def test_a_decrease_leaves_room_for_present_use(
+    state: ContainerState, seen: Evidence, forecast: Forecasted | NoOutlook, policy: ContainerPolicy
+) -> None:
+    """A request that is lowered stays above what is used now, a limit above that and its margin."""
+    before = state.target or seen.present
+    verdict, _ = decided(state, seen, forecast, policy)
+    request, limit = verdict.target.request_bytes or 0, verdict.target.limit_bytes or 0
+    if request < (before.request_bytes or 0):
+        assert seen.usage_bytes is not None
+        assert request >= seen.usage_bytes
+    if limit < (before.limit_bytes or 0):
+        assert limit >= in_use_bytes(seen.usage_bytes) >= (seen.usage_bytes or 0) * 1.05 + mi(8)
+
+
+@given(states, observed, perhaps, policies)
+def test_a_limit_is_lowered_by_a_third_at_most_and_once_in_a_cooldown(
+    state: ContainerState, seen: Evidence, forecast: Forecasted | NoOutlook, policy: ContainerPolicy
+) -> None:
+    """A forecast that is wrong costs one step, and the next hours show it."""
+    before = (state.target or seen.present).limit_bytes or 0
+    after = decided(state, seen, forecast, policy)[0].target.limit_bytes or 0
+    if after < before:
+        assert after >= before * 2 / 3 - 1
+        assert state.limit_changed_at_s + PACE.cooldown_s <= NOW_S
+
+
+@given(states, observed, perhaps, policies)
+def test_a_limit_is_never_below_what_kills_taught(
+    state: ContainerState, seen: Evidence, forecast: Forecasted | NoOutlook, policy: ContainerPolicy
+) -> None:
+    """Not now, not what is wanted, not for a pod that is born."""
+    verdict, _ = decided(state, seen, forecast, policy)
+    for made in (verdict.target, verdict.wanted, verdict.creation):
+        assert made is None or (made.limit_bytes or 0) >= state.kill_floor_bytes
+
+
+@given(states, observed, perhaps)
+def test_what_is_used_is_claimed_at_once(
+    state: ContainerState, seen: Evidence, forecast: Forecasted | NoOutlook
+) -> None:
+    """With a forecast, usage above the request raises the request to it, as far as the limit allows."""
+    verdict, _ = decided(state, seen, forecast, ContainerPolicy())
+    if isinstance(forecast, Forecasted) and seen.usage_bytes is not None:
+        least = min(seen.usage_bytes, verdict.target.limit_bytes or 0)
+        assert (verdict.target.request_bytes or 0) >= least
+
+
+@given(targets, st.lists(st.tuples(st.floats(1, 4000), perhaps), min_size=1, max_size=40), policies)
+def test_a_limit_that_killed_does_not_come_back_within_a_day(
+    first: Size, ticks: list[tuple[float, Forecasted | NoOutlook]], policy: ContainerPolicy
+) -> None:
+    """After every kill the limit is at least twice the one that killed, for a day, whatever is forecast and used."""
+    state, present = ContainerState(), first
+    for at, (usage_mib, forecast) in enumerate(ticks):
+        now_s = NOW_S + 7200.0 * at
+        if usage_mib * mi(1) > (present.limit_bytes or 0):
+            state = ladder.after_kill(state, Kill(now_s, present.limit_bytes))
+        seen = evidence(present, usage_mib=min(usage_mib, (present.limit_bytes or 0) / mi(1)))
+        verdict, state = decide(state, seen, forecast, (PACE, policy), now_s)
+        present = verdict.target
+        for kill in state.kills:
+            if now_s - kill.at_s <= DAY_S:
+                assert (present.limit_bytes or 0) >= 2 * (kill.limit_bytes or 0)
+
+
+@given(targets, st.lists(st.floats(1, 1e6), min_size=1, max_size=60), forecasts)
+def test_without_a_kill_what_rises_is_fed_three_times_a_day_and_twice_its_level(
+    present: Size, rising_mib: list[float], forecast: Forecasted
+) -> None:
+    """Heaps and caches fill what they are given: the level never passes twice the forecast's."""
+    state, seen = ContainerState(), evidence(present)
+    for at, rising in enumerate(rising_mib):
+        now_s = NOW_S + STEP_S * 4.0 * at
+        asked = replace(seen, rising_bytes=rising * mi(1))
+        _, state = decide(state, asked, forecast, (PACE, ContainerPolicy()), now_s)
+
+        assert state.fast_level_bytes <= 2 * forecast.outlook.highest_level
+        assert len([raised for raised in state.fast_raises_s if now_s - raised < DAY_S]) <= 3
+
+
+@given(targets, observed)
+def test_keep_and_none_leave_a_limit_alone(present: Size, seen: Evidence) -> None:
+    """A limit that its owner keeps is neither raised nor lowered; the request stays under it."""
+    verdict, _ = decided(
+        ContainerState(target=present), seen, forecasted([900.0] * 6), ContainerPolicy(limit=LimitStrategy.KEEP)
+    )
+
+    assert present.limit_bytes == verdict.target.limit_bytes
+    assert verdict.reason is not Reason.OOM_KILLED
