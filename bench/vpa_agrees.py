@@ -53,10 +53,10 @@ def compare(program: Path, trace: Trace, track: Track, floor_mib: int) -> bool:
     own = VpaOwn(program, floor_bytes=float(floor_mib * MIB)).played(trace, track)
     port = Vpa(floor_bytes=float(floor_mib * MIB)).sizes(trace, track, lambda _: None)
     where = f"{trace.source:18.18} {trace.grid.step_s:4} {len(trace.series):6} {track:10} {floor_mib:5}"
-    ours, theirs = _figures(trace, port), _figures(trace, own.sizes)
-    print(f"{where}  {_difference(own, port):18,.0f}  {_words(theirs)}")
+    ours, theirs = (_words(figures(tally(need(trace), sizes))) for sizes in (port, own.sizes))
+    print(f"{where}  {_difference(own, port):18,.0f}  {theirs}", flush=True)
     if ours != theirs:
-        print(f"{'the port':>47}  {'':18}  {_words(ours)}")
+        print(f"{'the port':>47}  {'':18}  {ours}", flush=True)
     return same(own.sizes, port)
 
 
@@ -97,10 +97,6 @@ def _played(wish: argparse.Namespace) -> Iterator[Trace]:
 def _difference(own: Played, port: Sizes) -> float:
     apart = [np.abs(own.sizes.request - port.request), np.abs(own.sizes.limit - port.limit)]
     return float(np.max(np.nan_to_num(apart), initial=0.0))
-
-
-def _figures(trace: Trace, sizes: Sizes) -> Figures:
-    return figures(tally(need(trace), sizes))
 
 
 def _words(found: Figures) -> str:
