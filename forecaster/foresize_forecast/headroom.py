@@ -27,7 +27,7 @@ def headroom(highest: FloatArray, median: FloatArray, runs: IntArray, price: flo
         d = s ln(price x highest / (n s)), or 0 where that is negative.
 
     Args:
-        highest: any shape, bytes, above 0.
+        highest: any shape, bytes.
         median: same shape, at most `highest`.
         runs: same shape, at least 1.
         price: `KILL_PRICE`.
@@ -38,6 +38,7 @@ def headroom(highest: FloatArray, median: FloatArray, runs: IntArray, price: flo
     """
     count = np.maximum(runs, 2).astype(np.float64)
     harmonic = np.log(count) + EULER + 1 / (2 * count)
-    scale = np.maximum((highest - median) / (harmonic - np.log(2)), NARROWEST * highest)
-    room: FloatArray = scale * np.maximum(0.0, np.log(price * highest / (count * scale)))
+    scale = np.maximum((highest - median) / (harmonic - np.log(2)), NARROWEST * np.maximum(highest, 1.0))
+    gain = price * highest / (count * scale)
+    room: FloatArray = scale * np.log(np.maximum(gain, 1.0))
     return room

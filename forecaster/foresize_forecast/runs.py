@@ -100,7 +100,7 @@ def _declared(history: RunHistory) -> RunPlan:
     count, pace = len(history.runs), history.pace
     peak = COLD_FACTOR * max((run.peak_bytes for run in history.runs), default=np.inf)
     ceiling = _ceiling(history)
-    start = np.full(pace.start_rows, min(ceiling, max(history.declared_bytes, peak)))
+    start = np.full(pace.start_rows, min(ceiling, max(history.declared_bytes, peak)), dtype=np.float64)
     message = f"runs before it: {count}, needed: {MIN_RUNS}; starts as declared"
     return RunPlan(
         Basis.DECLARED, message, pace, start, np.full(LEVELS, np.nan), peak, lowers=True, ceiling_bytes=ceiling

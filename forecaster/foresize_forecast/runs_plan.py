@@ -8,7 +8,7 @@ from enum import StrEnum
 import numpy as np
 
 from foresize_forecast.runs_digest import Pace, filled, level_index, levels
-from foresize_forecast.series import FloatArray
+from foresize_forecast.series import BoolArray, FloatArray
 
 CHARGE_BYTES = 4 * (1 << 20)
 """The kernel charges memory in batches of 64 pages a CPU: 4 MiB on 16 CPUs that no sample shows (mm/memcontrol.c)."""
@@ -68,19 +68,21 @@ class RunPlan:
     def wanted(self, usage: FloatArray) -> FloatArray:
         """The size that each row asks for, shape (rows,), bytes.
 
-        Row k rests on the rows up to k - `pace.lag_rows` and on nothing later.
+        Row k rests on the rows up to k - `pace.lag_rows` and on nothing later. Without a sample for a minute a run has
+        what the highest run needs, or what it was declared.
 
         Args:
             usage: shape (rows,), bytes: the run so far; NaN in gaps.
         """
         rows = np.arange(usage.size)
-        early = self.start[np.minimum(rows, self.start.size - 1)]
+        blind = self.start[-1] if self.basis is Basis.DECLARED else self.peak_bytes
+        needed = np.where(rows < self.start.size, self.start[np.minimum(rows, self.start.size - 1)], blind)
         lag = self.pace.lag_rows
-        if usage.size > lag:
-            known = filled(usage[:-lag])
-            late = self._cold(known) if self.basis is Basis.DECLARED else self._warm(known)
-            early = np.concatenate([early[:lag], late])
-        sized = np.minimum(early + CHARGE_BYTES, self.ceiling_bytes)
+        measured = np.flatnonzero(~np.isnan(usage[:-lag]))
+        if measured.size:
+            known = usage[measured[0] : -lag]
+            needed[measured[0] + lag :] = self._cold(known) if self.basis is Basis.DECLARED else self._warm(known)
+        sized = np.minimum(needed + CHARGE_BYTES, self.ceiling_bytes)
         if not self.lowers:
             sized = np.maximum(sized, self.one_size_bytes)
         floor = np.where(rows >= self.floor_row, self.floor_bytes, 0.0)
@@ -88,8 +90,9 @@ class RunPlan:
         return wanted
 
     def _warm(self, known: FloatArray) -> FloatArray:
-        level = levels(known, self.pace)
-        factor = self.factors[level_index(level)]
+        held = filled(known)
+        level = levels(held, self.pace)
+        factor = np.where(_stale(known, self.pace), np.nan, self.factors[level_index(level)])
         seen_before = np.minimum(level * factor, np.maximum(self.peak_bytes, level))
         lag = self.pace.lag_rows
         past = np.concatenate([np.full(min(lag, level.size), level[0]), level[:-lag]])
@@ -99,8 +102,16 @@ class RunPlan:
         return sized
 
     def _cold(self, known: FloatArray) -> FloatArray:
-        highest: FloatArray = np.maximum(COLD_FACTOR * np.maximum.accumulate(known), self.peak_bytes)
+        highest: FloatArray = np.maximum(COLD_FACTOR * np.maximum.accumulate(filled(known)), self.peak_bytes)
         return highest
+
+
+def _stale(known: FloatArray, pace: Pace) -> BoolArray:
+    """Rows after a minute without a sample: what the run is at now is not known."""
+    rows = np.arange(known.size)
+    last = np.maximum.accumulate(np.where(np.isnan(known), 0, rows))
+    stale: BoolArray = rows - last >= pace.window_rows
+    return stale
 
 
 def after_failure(plan: RunPlan, at_s: float, allocated_bytes: float) -> RunPlan:

@@ -89,11 +89,11 @@ def test_a_run_is_never_below_its_own_like() -> None:
 
 @given(st.integers(0, 2**32 - 1), st.integers(9, 80))
 def test_a_size_rests_on_what_was_known_and_on_nothing_later(seed: int, cut: int) -> None:
-    """Whatever comes within 7 rows and after, the size of a row is the same."""
+    """Whatever comes within 7 rows and after, the size of a row is the same, with gaps and without."""
     rng = np.random.default_rng(seed)
     runs = [rng.uniform(50, 900, rng.integers(2, 90)) for _ in range(rng.integers(0, 5))]
     plan = size(history(*runs))
-    usage = rng.uniform(50, 900, 90)
+    usage = np.where(rng.random(90) < rng.choice([0.0, 0.3, 0.9]), np.nan, rng.uniform(50, 900, 90))
     other = np.concatenate([usage[: cut - 7], rng.uniform(1, 4000, 97 - cut)])
 
     assert wanted_mib(plan, usage)[:cut] == wanted_mib(plan, other)[:cut]
@@ -108,6 +108,36 @@ def test_a_level_that_no_run_had_is_sized_by_the_peak_or_the_own_rise() -> None:
     sizes = wanted_mib(size(history(flat(100), flat(100), flat(100))), usage)
 
     assert 404.0 == sizes[19]
+
+
+def test_without_samples_a_run_has_what_the_highest_needed() -> None:
+    """Nothing measured: by elapsed time for 13 rows, then the peak, 400 and room; not what the start needed."""
+    shape = np.concatenate([flat(100, 60), flat(400, 60)])
+    sizes = wanted_mib(size(history(shape, shape, shape)), np.full(40, np.nan))
+
+    assert 105 > max(sizes[:13])
+    assert 404 < min(sizes[13:]) <= max(sizes[13:]) < 405
+
+
+def test_a_first_run_without_samples_keeps_what_was_declared() -> None:
+    """There is nothing to lower it by, whatever runs before it needed."""
+    assert [DECLARED] * 40 == wanted_mib(size(history(flat(100))), np.full(40, np.nan))
+
+
+def test_a_gap_of_a_minute_ends_what_a_level_says() -> None:
+    """Measured at 50 MiB until row 19, from which nothing rose; in force to row 31, then the peak, until it is back."""
+    shape = np.concatenate([flat(400, 60), flat(50, 60)])
+    usage = np.concatenate([flat(50, 20), np.full(20, np.nan), flat(50, 20)])
+    sizes = wanted_mib(size(history(shape, shape, shape)), usage)
+
+    assert 55 > max(sizes[7:32])  # the sample of row 19 is known to hold for rows 20 to 24, which bear on 27 to 31
+    assert 404 < min(sizes[32:47])
+    assert 55 > max(sizes[47:])
+
+
+def test_runs_that_used_nothing_are_sized() -> None:
+    """Zeros give the smallest size there is: what the kernel has charged and no sample shows."""
+    assert [4.0] * 30 == wanted_mib(size(history(flat(0), flat(0), flat(0))), flat(0))
 
 
 def test_nothing_is_sized_above_what_was_declared_before_a_kill() -> None:

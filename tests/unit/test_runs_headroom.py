@@ -39,6 +39,11 @@ def test_kills_that_cost_nothing_ask_for_no_room() -> None:
     assert 0.0 == room(110, 10, 100, price=1e-3)
 
 
+def test_runs_that_needed_nothing_ask_for_no_room() -> None:
+    """All zeros are answered, not divided by."""
+    assert 0.0 == room(0, 0, 3)
+
+
 def cost(size: FloatArray, highest: float, scale: float, runs: int, price: float) -> FloatArray:
     """Expected cost of room, as the rule states it: written again, to look for its least value by trying."""
     total: FloatArray = size + np.exp(-size / scale) / runs * price * highest
