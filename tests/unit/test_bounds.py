@@ -10,7 +10,14 @@ from foresize_forecast.sizes import ContainerPolicy
 
 def test_the_policys_minimum_and_maximum_hold() -> None:
     """10 and 5000 MiB become 32 and 1024."""
-    assert size(32, 1024) == clamp(size(10, 5000), ContainerPolicy(max_bytes=mi(1024)), Room())
+    asked = ContainerPolicy(min_bytes=mi(32), max_bytes=mi(1024))
+
+    assert size(32, 1024) == clamp(size(10, 5000), asked, Room())
+
+
+def test_a_size_has_at_least_four_mebibytes() -> None:
+    """Unless a policy says otherwise: less is not worth a resize."""
+    assert size(4, 20) == clamp(size(1, 20), ContainerPolicy(), Room())
 
 
 def test_a_limit_range_maximum_wins_over_the_policys_minimum() -> None:

@@ -265,8 +265,8 @@ def test_strategies_of_the_limit(strategy: LimitStrategy, expected: Size) -> Non
 
 def test_a_tied_size_has_little_head_room_and_comes_down_in_steps() -> None:
     """Where limit and request are one, the request waits for the limit: from 400 it goes to 267, not to 124 MiB."""
-    tied = {"limit": LimitStrategy.EQUAL_REQUEST}
-    verdict, _ = decided(ContainerState(), evidence(size(400, 400)), forecasted(FLAT), **tied)
+    seen = evidence(size(400, 400))
+    verdict, _ = decided(ContainerState(), seen, forecasted(FLAT), limit=LimitStrategy.EQUAL_REQUEST)
 
     assert size(267, 267) == verdict.target
 

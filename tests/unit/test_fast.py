@@ -3,76 +3,104 @@
 from __future__ import annotations
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builders import NOW_S, mi, recent
-from foresize_forecast.fast import Recent, after_crossing, crossing
+from foresize_forecast.fast import MAX_RAISES_A_DAY, REACTION_S, Recent, after_rise, ahead, level
+from foresize_forecast.levels import HOLD_S
 from foresize_forecast.state import ContainerState
 
 
-def test_a_rise_that_passes_the_limit_within_minutes_is_seen() -> None:
-    """10 MiB each 15 s from 60 to 100 MiB reaches 220 MiB in three minutes (3 x the minute seen), above 200."""
-    reached = crossing(recent([60, 70, 80, 90, 100]), mi(200))
-
-    assert reached is not None
-    assert abs(reached - mi(220)) < mi(1)
+def test_memory_goes_on_as_in_the_last_reaction() -> None:
+    """10 MiB each 15 s make 40 in the minute seen: from 100 MiB it is on its way to 140 a minute later."""
+    assert ahead(recent([60, 70, 80, 90, 100])) == mi(140)
 
 
-def test_a_rise_that_stays_below_the_limit_is_no_evidence() -> None:
-    """The same rise under a limit of 256 MiB asks for nothing."""
-    assert crossing(recent([60, 70, 80, 90, 100]), mi(256)) is None
+def test_only_the_last_reaction_counts() -> None:
+    """What climbed before and then stood still is not on its way anywhere."""
+    assert ahead(recent([10, 60, 100, 100, 100, 100, 100])) == mi(100)
 
 
-def test_three_samples_are_too_few() -> None:
-    """A line through three points is a guess."""
-    assert crossing(recent([60, 80, 100]), mi(101)) is None
+def test_what_falls_is_not_thought_to_fall_further() -> None:
+    """The fast clock only raises: from 200 down to 100 MiB it expects 100."""
+    assert ahead(recent([200, 180, 160, 140, 100])) == mi(100)
 
 
-def test_a_step_is_no_trend() -> None:
-    """A container that takes its memory at once has reached a level; nothing says that it goes on."""
-    assert crossing(recent([10, 10, 10, 150, 150, 150]), mi(160)) is None
-    assert crossing(recent([10, 10, 10, 10, 150]), mi(160)) is None
+def test_samples_that_are_further_apart_are_taken_by_their_rate() -> None:
+    """From 60 to 100 MiB in two minutes: 20 a minute, so 120 MiB a minute on."""
+    assert ahead(recent([60, 100], step_s=2 * REACTION_S)) == mi(120)
 
 
-def test_a_short_look_reaches_a_short_way_ahead() -> None:
-    """Four samples of a second, 10 MiB each: 9 s ahead, 190 MiB, not the 1900 of three minutes."""
-    reached = crossing(recent([70, 80, 90, 100], step_s=1), mi(150))
-
-    assert reached is not None
-    assert abs(reached - mi(190)) < mi(1)
-
-
-def test_samples_that_were_acted_on_are_no_new_evidence() -> None:
-    """After a raise the next one needs four samples of its own: the last four reach 100 + 2/3 x 135 = 190 MiB."""
-    rise = recent([60, 70, 80, 90, 100])
-
-    assert crossing(rise, mi(180), since_s=NOW_S - 31) is None
-    assert crossing(rise, mi(180), since_s=NOW_S - 46) is not None
+def test_a_start_is_no_trend() -> None:
+    """Without a sample of a reaction ago, nothing is known of what is added in one."""
+    assert ahead(recent([10, 80, 150, 200])) is None
+    assert ahead(recent([10])) is None
 
 
 def test_page_cache_is_no_evidence() -> None:
-    """A cache that fills to the limit is what caches do: working set rises, anonymous memory does not."""
-    filling = recent([50, 50, 50, 50, 50])
-    cached = Recent(filling.times_s, np.linspace(mi(60), mi(199), 5), filling.rss)
+    """A cache that fills is what caches do: working set rises, anonymous memory does not."""
+    steady = recent([50] * 5)
+    cached = Recent(steady.times_s, np.linspace(mi(60), mi(199), 5), steady.rss)
 
-    assert crossing(cached, mi(200)) is None
-
-
-def test_noise_is_no_trend() -> None:
-    """Samples that jump about, the last one high, are not a rising line."""
-    assert crossing(recent([90, 60, 95, 62, 91, 64, 99]), mi(100)) is None
+    assert ahead(cached) == mi(50)
+    assert cached.usage_bytes == mi(199)
 
 
-def test_only_samples_after_the_last_restart_count() -> None:
-    """A restart falls to nothing and climbs again: the climb before it says nothing of now."""
-    assert crossing(recent([150, 170, 190, 30, 31]), mi(200)) is None
+def test_samples_that_are_missing_are_left_out() -> None:
+    """A source that misses anonymous memory here and there, or has none, is answered or not, never with NaN."""
+    whole = recent([60, 70, 80, 90, 100])
+    holed = Recent(whole.times_s, whole.working_set, np.where(np.arange(5) == 4, np.nan, whole.rss))
+    none = Recent(whole.times_s, whole.working_set, np.full(5, np.nan))
+
+    assert ahead(holed) is None  # 45 s are left, less than a reaction
+    assert ahead(none) is None
+    assert ahead(Recent(np.empty(0), np.empty(0), np.empty(0))) is None
 
 
-def test_without_a_kill_a_limit_at_most_doubles_and_three_times_a_day() -> None:
-    """A heap that fills what it gets must not be fed without end."""
-    state, limit = ContainerState(), mi(100)
-    for n in range(5):
-        state = after_crossing(state, mi(10_000), limit, NOW_S + 60.0 * n)
-        limit = max(limit, state.trend_floor_bytes)
+def test_a_rise_is_held_until_the_forecasts_have_seen_it() -> None:
+    """For an hour after it was last seen; what goes on rising is held from then on."""
+    once = after_rise(ContainerState(), mi(150), mi(100), NOW_S)
+    again = after_rise(once, mi(160), mi(100), NOW_S + 600.0)
 
-    assert mi(800) == limit
-    assert after_crossing(state, mi(10_000), limit, NOW_S + 90_000.0).trend_floor_bytes == mi(1600)
+    assert mi(150) == level(once, NOW_S + HOLD_S - 1)
+    assert level(once, NOW_S + HOLD_S) == 0
+    assert mi(160) == level(again, NOW_S + 600 + HOLD_S - 1)
+    assert once.fast_raises_s == again.fast_raises_s == (NOW_S,)
+
+
+def test_what_is_held_already_is_no_rise() -> None:
+    """Neither the forecast's level nor what the fast clock holds is raised to what it is, nor held for longer."""
+    held = after_rise(ContainerState(), mi(150), mi(100), NOW_S)
+
+    assert ContainerState() == after_rise(ContainerState(), mi(100), mi(100), NOW_S)
+    assert held == after_rise(held, mi(150), mi(100), NOW_S + 60)
+    assert held == after_rise(held, mi(120), mi(100), NOW_S + 60)
+
+
+def test_without_a_kill_a_level_at_most_doubles_and_three_times_a_day() -> None:
+    """A heap that fills what it gets is not fed without end; a day later the first rise is forgotten."""
+    state = ContainerState()
+    for nth in range(5):
+        state = after_rise(state, mi(10_000), mi(100), NOW_S + nth * HOLD_S)
+    last_s = NOW_S + (MAX_RAISES_A_DAY - 1) * HOLD_S
+
+    assert mi(200) == state.fast_level_bytes
+    assert (NOW_S, NOW_S + HOLD_S, last_s) == state.fast_raises_s
+    assert last_s + HOLD_S == state.fast_until_s  # the fourth and fifth were refused
+    assert NOW_S + 86_400 in after_rise(state, mi(150), mi(100), NOW_S + 86_400).fast_raises_s
+
+
+@given(
+    st.lists(st.tuples(st.floats(0, 40_000), st.floats(1, 1e12), st.floats(1, 1e9)), min_size=1, max_size=30),
+)
+def test_no_rise_is_more_than_twice_what_is_held_or_lowers_anything(ticks: list[tuple[float, float, float]]) -> None:
+    """While it is held the level never falls, and a day has three rises at most."""
+    state, now_s = ContainerState(), float(NOW_S)
+    for wait_s, rising_bytes, held_bytes in ticks:
+        now_s += wait_s
+        after = after_rise(state, rising_bytes, held_bytes, now_s)
+        assert level(after, now_s) >= level(state, now_s)
+        assert after == state or after.fast_level_bytes <= 2 * held_bytes
+        assert len([at for at in after.fast_raises_s if now_s - at < 86_400]) <= MAX_RAISES_A_DAY
+        state = after

@@ -51,6 +51,42 @@ def test_the_lesson_ends_a_window_after_the_last_kill() -> None:
     assert ContainerState() == forget_old_kills(state, NOW_S + 101, window_s=100)
 
 
+def test_a_day_after_the_last_kill_the_floor_comes_down() -> None:
+    """To a fifth above the highest limit that killed, 40 x 1.2 = 48 MiB: by then the forecast has seen the need."""
+    state = after_kill(after_kill(ContainerState(), Kill(NOW_S - 60.0, mi(20))), Kill(NOW_S, mi(40)))
+    after = forget_old_kills(state, NOW_S + 86_401, window_s=14 * 86_400)
+
+    assert state == forget_old_kills(state, NOW_S + 86_400, window_s=14 * 86_400)
+    assert (mi(48), state.kills) == (after.kill_floor_bytes, after.kills)
+    assert after == forget_old_kills(after, NOW_S + 90_000, window_s=14 * 86_400)
+
+
+def test_a_floor_that_no_kill_explains_any_more_goes_with_its_day() -> None:
+    """Kills of a node that ran out leave no limit to be above of: the floor ends."""
+    state = ContainerState(kills=(Kill(NOW_S, None),), kill_floor_bytes=mi(100))
+
+    assert 0 == forget_old_kills(state, NOW_S + 86_401, window_s=14 * 86_400).kill_floor_bytes
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 400_000), st.one_of(st.none(), st.integers(1, 4096))), min_size=1, max_size=12),
+    st.integers(0, 2_000_000),
+)
+def test_forgetting_never_raises_and_never_falls_below_the_limit_that_killed(
+    kills: list[tuple[int, int | None]], later_s: int
+) -> None:
+    """Within the window the floor stays above every limit that killed and is remembered."""
+    state, now_s = ContainerState(), float(NOW_S)
+    for wait_s, limit in kills:
+        now_s += wait_s
+        state = after_kill(state, Kill(now_s, None if limit is None else mi(limit)))
+    after = forget_old_kills(state, now_s + later_s, window_s=14 * 86_400)
+
+    assert after.kill_floor_bytes <= state.kill_floor_bytes
+    assert all(after.kill_floor_bytes > (kill.limit_bytes or -1) for kill in after.kills)
+    assert after == forget_old_kills(after, now_s + later_s, window_s=14 * 86_400)
+
+
 @given(st.lists(st.integers(1, 4096), min_size=1, max_size=20))
 def test_a_kill_never_lowers_the_floor(limits_mib: list[int]) -> None:
     """Each kill leaves a floor of at least twice its own limit and never below the one before."""

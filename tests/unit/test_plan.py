@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from builders import NOW_S, STEP_S, mi, outlook
+from builders import NOW_S, STEP_S, forecasted, mi, outlook, tail
 from foresize_forecast.plan import CHANGE_WORTH, ahead_peaks, plan
 from foresize_forecast.sizes import MIB
 
@@ -42,9 +42,28 @@ def test_a_change_that_saves_little_is_not_made() -> None:
     assert [mi(600)] == [step.request_bytes for step in made.steps]
 
 
-def test_sizes_are_whole_mebibytes() -> None:
-    """People read sizes, so they are rounded up to a MiB."""
-    assert mi(61) == plan(outlook([60.2]), lead_s=0, cooldown_s=300).highest_bytes
+def test_sizes_can_be_read() -> None:
+    """Rounded up by less than a hundredth: 60.2 MiB in units of 32 / 128 = 0.25 MiB, 160.2 in whole ones."""
+    assert mi(60.25) == plan(outlook([60.2]), lead_s=0, cooldown_s=300).highest_bytes
+    assert mi(161) == plan(outlook([160.2]), lead_s=0, cooldown_s=300).highest_bytes
+
+
+def test_people_read_the_peak_that_one_day_in_a_hundred_passes() -> None:
+    """Level 100 MiB, jumps of up to 50 % on one day in 42 (0.001 of 24 hours): (100 + 64) x 1.522 - 64 = 186 MiB."""
+    # Growths are told apart in steps of exp(0.03); none jumped as far as 50 %, of which the first is exp(0.42) = 1.522.
+    made = forecasted([100.0], tail=tail(0.001, 0.5))
+
+    assert made.peak_bytes == pytest.approx(mi(164) * np.exp(0.42) - mi(64), abs=2)
+    assert forecasted([100.0]).peak_bytes == mi(100)
+
+
+def test_a_day_of_minutes_is_planned_at_once() -> None:
+    """Every value of 1440 is another one, and the plan is still one that holds them all."""
+    demand = (100 + np.arange(1440) % 720).tolist()
+    made = plan(outlook(demand), lead_s=0, cooldown_s=7200)
+
+    assert all(value * MIB <= made.request_at(NOW_S + at * STEP_S) for at, value in enumerate(demand))
+    assert len(made.steps) < 100
 
 
 @given(demands, st.integers(0, 4), st.integers(0, 40))

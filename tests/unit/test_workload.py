@@ -12,7 +12,8 @@ from foresize_forecast.state import Attempt, WorkloadState
 from foresize_forecast.workload import Observation, creation_sizes, pod_change, proven, review
 
 HOUR_S, DAY_S = 3600, 86_400
-FORECASTS = {"app": forecasted([100.0] * 12)}
+FORECASTS = {"app": forecasted([140.0] * 12)}
+"""Ask for a request of 140 x 1.01 = 141.4, rounded up 142 MiB, and a limit of 140 x 1.1 = 154 MiB."""
 
 
 def seen(**changes: Any) -> Observation:
@@ -61,14 +62,14 @@ def test_the_hottest_replica_counts() -> None:
     recents = {("web-abc-1", "app"): recent([50] * 4), ("web-abc-2", "app"): recent([400] * 4)}
     found = review(WorkloadState(), seen(pods=pods, recent=recents), FORECASTS, WorkloadPolicy())
 
-    assert mi(428) == found.verdicts["app"].target.request_bytes  # 400 x 1.05 + 8
+    assert mi(404) == found.verdicts["app"].target.request_bytes  # 400 x 1.01
 
 
 def test_a_guaranteed_workload_gets_one_number() -> None:
-    """Its limit equals its request, both at the ceiling of 146 MiB."""
+    """Its limit equals its request: 140 x 1.02 = 142.8, up 143, and a hundredth on top of it, 145 MiB."""
     found = review(WorkloadState(), seen(qos=QosClass.GUARANTEED), FORECASTS, WorkloadPolicy())
 
-    assert size(146, 146) == found.verdicts["app"].target
+    assert size(145, 145) == found.verdicts["app"].target
 
 
 def test_a_pod_gets_its_workloads_target() -> None:
@@ -76,7 +77,7 @@ def test_a_pod_gets_its_workloads_target() -> None:
     looked_at = seen()
     found = review(WorkloadState(), looked_at, FORECASTS, WorkloadPolicy())
 
-    assert PodChange({"app": size(100, 146)}) == pod_change(pod(), found, looked_at, Room())
+    assert PodChange({"app": size(142, 154)}) == pod_change(pod(), found, looked_at, Room())
 
 
 def test_a_revision_is_proven_by_samples_of_its_own() -> None:
@@ -103,17 +104,17 @@ def test_without_quota_a_pod_is_born_with_its_size() -> None:
     """Request and limit of the plan's highest step."""
     found = review(WorkloadState(), seen(), FORECASTS, WorkloadPolicy())
 
-    assert {"app": size(100, 146)} == creation_sizes(found, seen(), 3, Room())
+    assert {"app": size(140, 154)} == creation_sizes(found, seen(), 3, Room())
 
 
 def test_a_quota_without_head_room_for_all_replicas_keeps_the_template_as_ceiling() -> None:
-    """Three replicas would each need 36 MiB more of requests; with 100 left they get what the template says."""
+    """Three replicas would each need 76 MiB more of requests; with 227 left they get what the template says."""
     found = review(WorkloadState(), seen(), FORECASTS, WorkloadPolicy())
-    tight = creation_sizes(found, seen(), 3, Room(quota_request_free_bytes=mi(100)))
-    enough = creation_sizes(found, seen(), 3, Room(quota_request_free_bytes=mi(108)))
+    tight = creation_sizes(found, seen(), 3, Room(quota_request_free_bytes=mi(227)))
+    enough = creation_sizes(found, seen(), 3, Room(quota_request_free_bytes=mi(228)))
 
     assert {"app": size(64, 128)} == tight
-    assert {"app": size(100, 146)} == enough
+    assert {"app": size(140, 154)} == enough
 
 
 def test_a_workload_without_pods_keeps_its_template() -> None:
