@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -94,6 +94,7 @@ def test_oracles_know_the_next_hour_or_day() -> None:
     np.testing.assert_array_equal(day.request, day.limit)
 
 
+@settings(deadline=None)
 @given(usage=USAGE, columns=st.integers(1, 12))
 def test_a_window_holds_what_came_before(usage: FloatArray, columns: int) -> None:
     """A window's maximum and count are those of the columns before, gaps left out, whatever was measured."""

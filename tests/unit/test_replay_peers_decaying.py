@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foresize_forecast.replay.peers import AutopilotPercentile, Crane, histogram
@@ -83,6 +83,7 @@ def test_autopilot_forgets_by_halves() -> None:
     assert found[-1] < 120
 
 
+@settings(deadline=None)
 @given(samples=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 20)), min_size=1, max_size=30))
 def test_a_histogram_is_what_its_samples_are(samples: list[tuple[int, int]]) -> None:
     """Its percentile is that of the samples, each weighing half as much a half-life later; taking one out undoes it."""

@@ -78,13 +78,14 @@ def test_attune_forgets_after_7_days() -> None:
     assert found[169] == pytest.approx(130.0)
 
 
+@settings(deadline=None)
 @given(values=st.lists(st.integers(1, 50).map(float), min_size=1, max_size=60))
 def test_attune_has_numpys_quantiles(values: list[float]) -> None:
     """The quantile of what is in order is numpy's, with any number of values."""
     assert quantile(np.sort(values), len(values), 0.99) == pytest.approx(np.quantile(values, 0.99))
 
 
-@settings(max_examples=30)
+@settings(deadline=None, max_examples=30)
 @given(
     values=st.lists(st.one_of(st.just(NAN), st.integers(1, 50).map(float)), min_size=50, max_size=90),
     step_s=st.sampled_from([HOUR_S // 2, HOUR_S, 5 * HOUR_S]),
