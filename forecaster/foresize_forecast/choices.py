@@ -110,8 +110,11 @@ def request(case: Case, wanted_bytes: int | None) -> Choice:
     return Choice(target, Reason.PEAK_PASSED)
 
 
-def limit(case: Case, want: Wanted) -> Choice:
-    """The limit: what is held for the level and its jumps, and what kills taught; raised at once, lowered in steps."""
+def limit(case: Case, want: Wanted, request_bytes: int | None) -> Choice:
+    """The limit: what is held for the level and its jumps, and what kills taught; raised at once, lowered in steps.
+
+    Never lowered under `request_bytes`, the request chosen: it would take a request down whose cooldown runs.
+    """
     before, wanted_bytes, least = case.before.limit_bytes, want.now.limit_bytes, want.least_limit_bytes
     floored = floored_limit(case)
     if wanted_bytes is None or least is None or floored.reason is Reason.OOM_KILLED:
@@ -128,10 +131,11 @@ def limit(case: Case, want: Wanted) -> Choice:
         return Choice(before, Reason.WITHIN_TOLERANCE)
     if case.distrust(LIMIT_DAYS):
         return Choice(before, Reason.STALE_DATA)
-    if case.now_s - case.state.limit_changed_at_s < case.pace.cooldown_s:
+    if before == request_bytes or case.now_s - case.state.limit_changed_at_s < case.pace.cooldown_s:
         return Choice(before, Reason.COOLDOWN)
     step = rounded_up(max(wanted_bytes, before * (1 - LIMIT_STEP)))
-    return Choice(min(before, max(step, in_use_bytes(case.evidence.usage_bytes))), Reason.FORECAST)
+    lowest = max(in_use_bytes(case.evidence.usage_bytes), request_bytes or 0)
+    return Choice(min(before, max(step, lowest)), Reason.FORECAST)
 
 
 def floored_limit(case: Case) -> Choice:

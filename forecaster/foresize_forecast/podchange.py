@@ -14,7 +14,7 @@ from foresize_forecast.choices import highest, in_use_bytes
 from foresize_forecast.podroom import PodChange, within_room
 from foresize_forecast.pods import ContainerView, PodView, ResizePhase, Room
 from foresize_forecast.reasons import Blocked, Obstacle
-from foresize_forecast.sizes import MIB, QosClass, Size
+from foresize_forecast.sizes import MIB, QosClass, Size, rounded_up
 from foresize_forecast.state import Attempt
 
 DEFERRED_GIVE_UP_S = 300
@@ -92,10 +92,15 @@ def after_refusal(attempt: Attempt | None, message: str, now_s: float) -> Attemp
 
 
 def _fitted(pod: PodView, container: ContainerView, needs: PodNeeds) -> Size:
-    """The target as this container can have it: proven, above its use, a limit kept where it cannot be removed."""
+    """The target as this container can have it: proven, above its use, a limit kept where it cannot be removed.
+
+    A request is lowered down to its use, for it kills nothing; a limit keeps its margin over it.
+    """
     target = _proven(needs.targets[container.name], container, needs)
-    lowest = None if needs.raise_only else in_use_bytes(needs.usage_bytes.get(container.name))
-    request = _not_lowered_below(lowest, container.size.request_bytes, target.request_bytes)
+    used = needs.usage_bytes.get(container.name)
+    in_use = None if needs.raise_only else 0 if used is None else rounded_up(used)
+    lowest = None if needs.raise_only else in_use_bytes(used)
+    request = _not_lowered_below(in_use, container.size.request_bytes, target.request_bytes)
     limit = container.size.limit_bytes if target.limit_bytes is None else target.limit_bytes
     limit = _not_lowered_below(lowest, container.size.limit_bytes, limit)
     stale = limit == container.size.limit_bytes and ladder.cgroup_may_be_stale(container, needs.attempt)

@@ -1,0 +1,60 @@
+"""Request and limit on their way down, each by its own rule."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from builders import NOW_S, container, evidence, forecasted, mi, pod, size
+from foresize_forecast.decide import decide
+from foresize_forecast.podchange import PodNeeds, Proven, change
+from foresize_forecast.podroom import PodChange
+from foresize_forecast.pods import Room
+from foresize_forecast.reasons import Reason
+from foresize_forecast.sizes import ContainerPolicy, WorkloadPolicy
+from foresize_forecast.state import ContainerState
+
+
+def test_a_limit_that_comes_down_takes_no_request_with_it() -> None:
+    """A request whose cooldown runs stays, and the limit stops at it: one resize less after each peak."""
+    policies = (WorkloadPolicy(), ContainerPolicy())
+    state = ContainerState(target=size(303, 355), request_needed_at_s=NOW_S - 3600.0, limit_changed_at_s=0.0)
+    forecast = forecasted([100.0] * 12)
+    seen = evidence(size(303, 355), usage_mib=90)
+
+    # A third of 355 less is 237, below the request of 303, which was needed an hour ago: its cooldown is two hours.
+    first, state = decide(state, seen, forecast, policies, NOW_S)
+    again, state = decide(state, evidence(first.target, usage_mib=90), forecast, policies, NOW_S + 15.0)
+
+    assert (size(303, 303), Reason.FORECAST) == (first.target, first.reason)
+    assert (size(303, 303), Reason.COOLDOWN) == (again.target, again.reason)
+
+
+def test_a_limit_goes_on_down_when_its_request_has() -> None:
+    """Once the request is lowered the limit follows, a cooldown after it last moved."""
+    policies = (WorkloadPolicy(), ContainerPolicy())
+    state = ContainerState(target=size(302, 302), request_needed_at_s=NOW_S - 7200.0, limit_changed_at_s=NOW_S - 7200.0)
+
+    verdict, _ = decide(state, evidence(size(302, 302), usage_mib=90), forecasted([100.0] * 12), policies, NOW_S)
+
+    # 100 MiB and 1 % are 101; a third less than 302 is 201.3, rounded up.
+    assert size(101, 202) == verdict.target
+
+
+def test_a_pods_request_is_lowered_down_to_its_use() -> None:
+    """A pod of 10 MiB gets the request of 10.1 that was decided: a limit's margin over use is not paid for."""
+    small = pod(container(present=size(64, 64)))
+    needs = PodNeeds(
+        targets={"app": size(10.125, 40)},
+        template={"app": size(64, 64)},
+        proven=Proven(request=True, limit=True),
+        usage_bytes={"app": float(mi(10))},
+        room=Room(),
+        attempt=None,
+        raise_only=False,
+        now_s=NOW_S,
+    )
+
+    assert PodChange({"app": size(10.125, 40)}) == change(small, needs)
+    # A pod that uses more than what was decided keeps that; use of 12.51 MiB is rounded up by 64 KiB, to 12.5625.
+    hot = replace(needs, usage_bytes={"app": float(mi(12.51))})
+    assert PodChange({"app": size(12.5625, 40)}) == change(small, hot)
