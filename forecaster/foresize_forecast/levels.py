@@ -22,7 +22,7 @@ STARTS_AFTER_GAPS = 2
 
 
 def recent_peaks(usage: PerContainerAndTime, intervals: int) -> PerContainerAndTime:
-    """The highest usage of the `intervals` before each interval, of the last one that has any where they are gaps."""
+    """The highest usage of the `intervals` that end with the newest sample before each one: gaps forget nothing."""
     return _trailing(usage, intervals)
 
 
@@ -69,9 +69,8 @@ def _trailing(usage: FloatArray, intervals: int) -> FloatArray:  # pragma: no co
                     tail -= 1
                 queue[tail] = at - 1
                 tail += 1
-            while head < tail and queue[head] < at - intervals:
-                head += 1
-            if head < tail:
+                while queue[head] < at - intervals:
+                    head += 1
                 last = usage[row, queue[head]]
             found[row, at] = last
     return found
@@ -104,7 +103,7 @@ def _in_force(
         fast, fast_until = 0.0, -1
         for at in range(1, time):
             held = base[row, at]
-            if starts[row, at] and not held >= highest[row, at]:
+            if starts[row, at] and not (held >= highest[row, at] or math.isnan(highest[row, at])):
                 held = highest[row, at]
             if at < fast_until and not held >= fast:
                 held = fast
