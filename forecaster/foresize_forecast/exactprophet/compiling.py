@@ -24,18 +24,18 @@ REORDERED = {"reassoc", "contract", "nsz"}
 """Sums may be taken in the order that suits the processor; NaN and infinity keep their meaning."""
 
 
-def _copy_of_read_only_cache() -> None:
+def copy_read_only_cache() -> None:
     """Point numba at a copy of its cache directory where that cannot be written to."""
     kept = vars(config)["CACHE_DIR"]
     if not kept or not Path(kept).is_dir() or os.access(kept, os.W_OK):
         return
     copy = tempfile.mkdtemp(prefix="exactprophet-")
-    atexit.register(_remove, copy, os.getpid())
+    atexit.register(remove, copy, os.getpid())
     shutil.copytree(kept, copy, dirs_exist_ok=True)
     vars(config)["CACHE_DIR"] = copy
 
 
-def _remove(folder: str, owner: int) -> None:
+def remove(folder: str, owner: int) -> None:
     """Remove the copy when the process that made it ends, not when one of its forks does."""
     if os.getpid() == owner:
         shutil.rmtree(folder, ignore_errors=True)
@@ -50,4 +50,9 @@ def compiled(function: F) -> F:
     return cast("F", dispatcher)
 
 
-_copy_of_read_only_cache()
+def inlined(function: F) -> F:
+    """`function` as a part of the compiled ones that call it: compiled with them, once, and not by itself as well."""
+    return cast("F", numba.njit(inline="always")(function))
+
+
+copy_read_only_cache()

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from foresize_forecast.exactprophet.compiling import compiled
+from foresize_forecast.exactprophet.compiling import compiled, inlined
 from foresize_forecast.exactprophet.model import FloatArray, IntArray
 
 FEATURES_A_STEP = 4
@@ -47,12 +47,22 @@ class Source(NamedTuple):
     scales: FloatArray
 
 
+@inlined
+def _squares(values: FloatArray) -> float:
+    """Sum of squares."""
+    total = 0.0
+    for place in range(len(values)):
+        total += values[place] * values[place]
+    return total
+
+
 @compiled
 def survey(values: FloatArray, begin: int, end: int, extents: Extents) -> None:
     """Write the extents of the series `begin` to `end`, shape (series, time); infinite where there is no value."""
     for series in range(begin, end):
         count, low, high = 0, np.inf, -np.inf
-        for value in values[series]:
+        for place in range(values.shape[1]):
+            value = values[series, place]
             if not np.isnan(value):
                 count += 1
                 low = min(low, value)
@@ -114,8 +124,10 @@ def _take_away(basis: FloatArray, scaled: FloatArray, begin: int, end: int, targ
         for feature in range(0, basis.shape[0], 4):
             q0, q1 = basis[feature, begin:end], basis[feature + 1, begin:end]
             q2, q3 = basis[feature + 2, begin:end], basis[feature + 3, begin:end]
-            a0, a1, a2, a3 = targets[row, feature : feature + 4]
-            b0, b1, b2, b3 = targets[row + 1, feature : feature + 4]
+            a0, a1 = targets[row, feature], targets[row, feature + 1]
+            a2, a3 = targets[row, feature + 2], targets[row, feature + 3]
+            b0, b1 = targets[row + 1, feature], targets[row + 1, feature + 1]
+            b2, b3 = targets[row + 1, feature + 2], targets[row + 1, feature + 3]
             for instant in range(end - begin):
                 r0, r1, r2, r3 = q0[instant], q1[instant], q2[instant], q3[instant]
                 y0[instant] -= a0 * r0 + a1 * r1 + a2 * r2 + a3 * r3
@@ -146,11 +158,9 @@ def project(basis: FloatArray, source: Source, series: IntArray, targets: FloatA
         for begin in range(0, observed, TILE):
             _take_away(basis, scaled, begin, min(observed, begin + TILE), coordinates)
         for row in range(count):
-            targets[first + row] = coordinates[row, : targets.shape[1]]
-            total = 0.0
-            for value in scaled[row]:
-                total += value * value
-            outside[first + row] = total
+            for feature in range(targets.shape[1]):
+                targets[first + row, feature] = coordinates[row, feature]
+            outside[first + row] = _squares(scaled[row])
 
 
 @compiled
@@ -163,12 +173,12 @@ def triangularise(matrix: FloatArray) -> FloatArray:
     triangle, block = np.zeros((width, width)), np.empty((width, TILE))
     for begin in range(0, height, TILE):
         size = min(TILE, height - begin)
-        block[:, :size] = matrix[:, begin : begin + size]
+        for column in range(width):
+            for place in range(size):
+                block[column, place] = matrix[column, begin + place]
         for column in range(width):
             reflector = block[column, :size]
-            below = 0.0
-            for value in reflector:
-                below += value * value
+            below = _squares(reflector)
             if below == 0.0:
                 continue
             norm = -math.copysign(math.sqrt(triangle[column, column] ** 2 + below), triangle[column, column])
@@ -196,7 +206,7 @@ def orthonormalise(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
     basis, triangle = matrix.copy(), np.zeros((matrix.shape[0], matrix.shape[0]))
     for column in range(matrix.shape[0]):
         vector = basis[column]
-        before = _norm(vector)
+        before = math.sqrt(_squares(vector))
         least, after = DEPENDENT * before, before
         for _ in range(MAX_PROJECTIONS):
             for other in range(column):
@@ -206,20 +216,10 @@ def orthonormalise(matrix: FloatArray) -> tuple[FloatArray, FloatArray]:
                 triangle[other, column] += share
                 for place in range(vector.shape[0]):
                     vector[place] -= share * basis[other, place]
-            before, after = after, _norm(vector)
+            before, after = after, math.sqrt(_squares(vector))
             if after > 0.7 * before or after <= least:
                 break
-        if after <= least:
-            vector[:] = 0.0
-            continue
-        triangle[column, column] = after
-        vector /= after
+        triangle[column, column] = after if after > least else 0.0
+        for place in range(vector.shape[0]):
+            vector[place] = vector[place] / after if after > least else 0.0
     return basis, triangle
-
-
-@compiled
-def _norm(vector: FloatArray) -> float:
-    total = 0.0
-    for value in vector:
-        total += value * value
-    return math.sqrt(total)

@@ -18,7 +18,7 @@ import math
 
 import numpy as np
 
-from foresize_forecast.exactprophet.compiling import compiled
+from foresize_forecast.exactprophet.compiling import compiled, inlined
 from foresize_forecast.exactprophet.model import FloatArray
 from foresize_forecast.exactprophet.problem import MAX_EVALUATIONS, Batch, Problem, Series, Work
 
@@ -42,21 +42,21 @@ DESCENT = 1e3
 """Factor between precisions on the way to that floor: a step that the active set can follow."""
 
 
-@compiled
+@inlined
 def noise_variance(squares: float, observed: float) -> float:
     """The s^2 that fits a residual sum of squares best: (sqrt(n^2 + 16 RSS) - n) / 8, without its cancellation."""
     return max(FLOOR, 2.0 * squares / (observed + math.sqrt(observed * observed + 16.0 * squares)))
 
 
-@compiled
+@inlined
 def _weighted_product(left: FloatArray, right: FloatArray, weights: FloatArray) -> float:
     total = 0.0
-    for row in range(weights.shape[0]):
+    for row in range(len(weights)):
         total += left[row] * right[row] * weights[row]
     return total
 
 
-@compiled
+@inlined
 def _factorise(work: Work, first: int, size: int) -> None:
     """Cholesky factor of the active Gram matrix, from row `first` on; dependent columns stay solvable."""
     for row in range(first, size):
@@ -70,7 +70,7 @@ def _factorise(work: Work, first: int, size: int) -> None:
                 work.factor[row, row] = math.sqrt(max(rest, DEPENDENT * work.gram[row, row]))
 
 
-@compiled
+@inlined
 def _newton(work: Work, threshold: float, size: int) -> float:
     """Write the step to the active set's minimum; return twice what it gains."""
     gain = 0.0
@@ -89,7 +89,7 @@ def _newton(work: Work, threshold: float, size: int) -> float:
     return gain
 
 
-@compiled
+@inlined
 def _advance(work: Work, size: int) -> int:
     """Step until the first slope change reaches zero; return its place in the active set, -1 for a full step."""
     share, leaving = 1.0, -1
@@ -104,7 +104,7 @@ def _advance(work: Work, size: int) -> int:
     return leaving
 
 
-@compiled
+@inlined
 def _leave(work: Work, row: int, size: int) -> int:
     """Take one slope change out of the active set; return the set's new size."""
     work.slopes[work.active[row]] = 0.0
@@ -117,7 +117,7 @@ def _leave(work: Work, row: int, size: int) -> int:
     return size - 1
 
 
-@compiled
+@inlined
 def _gram_row(problem: Problem, work: Work, row: int) -> None:
     """Products of the active column `row` with those before it."""
     for column in range(row + 1):
@@ -126,7 +126,7 @@ def _gram_row(problem: Problem, work: Work, row: int) -> None:
         )
 
 
-@compiled
+@inlined
 def _join(problem: Problem, work: Work, place: int, size: int) -> int:
     """Put a slope change into the active set with its gradient's sign; return the set's new size."""
     work.active[size] = place
@@ -136,7 +136,7 @@ def _join(problem: Problem, work: Work, place: int, size: int) -> int:
     return size + 1
 
 
-@compiled
+@inlined
 def _differentiate(problem: Problem, work: Work, target: FloatArray, size: int) -> None:
     """Residual and gradient at the present slopes; from the data each time, so that errors do not add up."""
     work.residual[:] = target
@@ -148,7 +148,7 @@ def _differentiate(problem: Problem, work: Work, target: FloatArray, size: int) 
         work.gradient[place] = _weighted_product(problem.columns[place], work.residual, work.weights)
 
 
-@compiled
+@inlined
 def _solve(problem: Problem, work: Work, target: FloatArray, variance: float, size: int) -> int:
     """The lasso at a fixed noise variance, from the slopes in `work`; returns the steps that it took."""
     for row in range(problem.singular.shape[0]):
@@ -182,7 +182,7 @@ def _solve(problem: Problem, work: Work, target: FloatArray, variance: float, si
     return MAX_STEPS
 
 
-@compiled
+@inlined
 def _sums(problem: Problem, work: Work, outside: float, variance: float) -> tuple[float, float]:
     """Residual sum of squares, and the priors in nats; the normal priors' block is at its minimum, in closed form."""
     squares, priors = outside, 0.0
@@ -195,7 +195,7 @@ def _sums(problem: Problem, work: Work, outside: float, variance: float) -> tupl
     return squares, priors
 
 
-@compiled
+@inlined
 def _duality_gap(problem: Problem, work: Work, variance: float) -> float:
     """Nats by which the lasso's value exceeds that of the dual point nearest to it; every term is at least 0."""
     threshold = variance * problem.rate
@@ -209,7 +209,7 @@ def _duality_gap(problem: Problem, work: Work, variance: float) -> float:
     return max(gap, 0.0) / variance
 
 
-@compiled
+@inlined
 def _ceiling(half: float, left: float, low: float, right: float, high: float) -> tuple[float, float]:
     """Upper bound of L between precisions `left` and `right`, where f is at least `low` and `high`; and its place."""
     slope = (high - low) / (right - left)
@@ -219,7 +219,7 @@ def _ceiling(half: float, left: float, low: float, right: float, high: float) ->
     return half * math.log(place) - 2.0 / place - low - slope * (place - left), place
 
 
-@compiled
+@inlined
 def _highest(half: float, work: Work, count: int) -> tuple[float, float]:
     """The highest upper bound over all intervals, and the precision to evaluate next."""
     bound, chosen = -np.inf, work.precisions[0]
@@ -232,79 +232,71 @@ def _highest(half: float, work: Work, count: int) -> tuple[float, float]:
     return bound, chosen
 
 
-@compiled
-def _start(work: Work, slopes: FloatArray) -> int:
-    """Make these slope changes the active set; return its size."""
+@inlined
+def _start(work: Work) -> int:
+    """Make the slope changes that are not 0 the active set; return its size."""
     size = 0
-    for place in range(slopes.shape[0]):
-        work.slopes[place] = slopes[place]
-        work.signs[place] = np.sign(slopes[place])
-        if slopes[place] != 0.0:
+    for place in range(len(work.slopes)):
+        work.signs[place] = np.sign(work.slopes[place])
+        if work.slopes[place] != 0.0:
             work.active[size] = place
             size += 1
     return size
 
 
-@compiled
-def _evaluate(problem: Problem, work: Work, series: Series, start: FloatArray, precision: float) -> float:
-    """Solve at a precision, note its floor and keep what is best; return the precision that fits what is left over."""
-    half, variance = 0.5 * problem.observed, 1.0 / precision
-    series.found[5] += _solve(problem, work, series.target, variance, _start(work, start))
-    squares, priors = _sums(problem, work, series.outside, variance)
+@inlined
+def _note(problem: Problem, work: Work, series: Series, precision: float) -> None:
+    """Note the floor at the precision just solved, and keep what is best."""
+    squares, priors = _sums(problem, work, series.outside, 1.0 / precision)
     place = int(series.found[4])
     while place > 0 and work.precisions[place - 1] > precision:
         work.precisions[place], work.floors[place] = work.precisions[place - 1], work.floors[place - 1]
         place -= 1
     work.precisions[place] = precision
-    work.floors[place] = 0.5 * precision * squares + priors - _duality_gap(problem, work, variance)
+    work.floors[place] = 0.5 * precision * squares + priors - _duality_gap(problem, work, 1.0 / precision)
     series.found[4] += 1
     for above in range(max(1, place), int(series.found[4])):  # f does not decrease
         work.floors[above] = max(work.floors[above], work.floors[above - 1])
     fitted = noise_variance(squares, problem.observed)
-    posterior = -half * math.log(fitted) - 2.0 * fitted - 0.5 * squares / fitted - priors
+    posterior = -0.5 * (problem.observed * math.log(fitted) + squares / fitted) - 2.0 * fitted - priors
     if posterior > series.found[0]:
-        series.found[0], series.found[2], series.found[3] = posterior, fitted, variance
+        series.found[0], series.found[2], series.found[3] = posterior, fitted, 1.0 / precision
         series.slopes[:] = work.slopes
-    return 1.0 / fitted
 
 
-@compiled
-def _begin(problem: Problem, work: Work, series: Series) -> None:
-    """Evaluate both ends of what holds all stationary points, and a precision between them."""
-    # Values are within 1, so zeros leave over at most their number; least squares leave over the least.
-    lowest = 1.0 / noise_variance(problem.observed, problem.observed)
-    highest = 1.0 / noise_variance(series.outside, problem.observed)
-    warm = min(highest, max(lowest, series.warm))
-    if highest * FLOOR >= 1.0:
-        precision = lowest
-        work.slopes[:] = 0.0
-        while precision < highest:
-            _evaluate(problem, work, series, work.slopes, precision)
-            precision *= DESCENT
-        _evaluate(problem, work, series, work.slopes, highest)
-    elif lowest < warm < highest:
-        _evaluate(problem, work, series, series.slopes, warm)
-        _evaluate(problem, work, series, series.slopes, highest)
-        _evaluate(problem, work, series, series.slopes, lowest)
-    else:
-        series.slopes[:] = 0.0
-        fitting = _evaluate(problem, work, series, series.slopes, lowest)
-        if fitting < highest:
-            _evaluate(problem, work, series, series.slopes, fitting)
-        _evaluate(problem, work, series, series.slopes, highest)
+@inlined
+def _next(problem: Problem, work: Work, series: Series, lowest: float, highest: float) -> float:
+    """The precision to evaluate next, 0 where there is proof enough: first both ends and one between them."""
+    count = int(series.found[4])
+    if work.precisions[count - 1] < highest:
+        if highest * FLOOR >= 1.0:
+            return min(highest, DESCENT * float(work.precisions[count - 1]))
+        return highest if count > 1 or series.warm > lowest else min(highest, 1.0 / series.found[2])
+    if work.precisions[0] > lowest:
+        return lowest
+    bound, precision = _highest(0.5 * problem.observed, work, count)
+    series.found[1] = max(0.0, bound - series.found[0])
+    return 0.0 if series.found[1] <= TOLERANCE_NATS or count == MAX_EVALUATIONS else float(precision)
 
 
 @compiled
 def search(problem: Problem, work: Work, batch: Batch, begin: int, end: int) -> None:
     """The MAP of the series `begin` to `end` of a batch, with the noise at or above its floor."""
+    # Values are within 1, so zeros leave over at most their number; least squares leave over the least.
+    lowest = 1.0 / noise_variance(problem.observed, problem.observed)
     for row in range(begin, end):
         series = Series(batch.targets[row], batch.outside[row], batch.warm[row], batch.slopes[row], batch.found[row])
+        highest = 1.0 / noise_variance(series.outside, problem.observed)
         series.found[:] = 0.0
         series.found[0] = -np.inf
-        _begin(problem, work, series)
-        while True:
-            bound, precision = _highest(0.5 * problem.observed, work, int(series.found[4]))
-            series.found[1] = max(0.0, bound - series.found[0])
-            if series.found[1] <= TOLERANCE_NATS or series.found[4] == MAX_EVALUATIONS:
-                break
-            _evaluate(problem, work, series, series.slopes, precision)
+        precision = series.warm
+        if not lowest < precision < highest:
+            precision = lowest
+            series.slopes[:] = 0.0
+        while precision > 0.0:
+            count = int(series.found[4])
+            if count == 0 or highest * FLOOR < 1.0 or work.precisions[count - 1] >= highest:
+                work.slopes[:] = series.slopes  # from the best, but on the way to the floor from the last
+            series.found[5] += _solve(problem, work, series.target, 1.0 / precision, _start(work))
+            _note(problem, work, series, precision)
+            precision = _next(problem, work, series, lowest, highest)
