@@ -97,6 +97,7 @@ def replay(  # noqa: PLR0913 - each is an option of the command line
     decisions: Annotated[
         Path | None, typer.Option(help="Write every size of every policy there.", metavar="FILE.parquet")
     ] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a report for people there.", metavar="FILE")] = None,
     prometheus: Annotated[
         str, typer.Option(help="Play the last 14 days of a Prometheus at this address instead.", metavar="URL")
     ] = "",
@@ -120,6 +121,7 @@ def replay(  # noqa: PLR0913 - each is an option of the command line
         tracks=tuple(track or ()),
         json=json,
         decisions=decisions,
+        html=html,
         min_days=min_days,
         prometheus=prometheus,
         selector=selector,

@@ -21,6 +21,7 @@ from foresize_forecast.prometheus import Source, grid_until, parse_matchers
 from foresize_forecast.replay import decisions, jobs, recorded, sizers, traces
 from foresize_forecast.replay.errors import TraceError
 from foresize_forecast.replay.playing import Plays, play
+from foresize_forecast.replay.report import report
 from foresize_forecast.replay.results import NODES, LeakPlays, Played, known, results
 from foresize_forecast.replay.trace import Trace, Track
 
@@ -39,6 +40,7 @@ class Wish:
     tracks: Sequence[str] = ()
     json: Path | None = None
     decisions: Path | None = None
+    html: Path | None = None
     min_days: float = traces.MIN_DAYS
     prometheus: str = ""
     """Its address; empty: files are played."""
@@ -56,14 +58,18 @@ def replay(wish: Wish, console: Console) -> None:
         OSError: a file cannot be written; none is.
     """
     tracks, policies = _tracks(wish.tracks), sizers.chosen(wish.policies)
+    if wish.html and tracks == (JOBS,):
+        raise TraceError("--html: a report of running containers; a track besides jobs is expected")
     if wish.decisions:
         decisions.refuse_without_pyarrow()
     found: Json = {}
     played: tuple[Trace, ...] = ()
     plays: Plays = {}
+    facts: tuple[Played, ...] = ()
     if set(tracks) != {JOBS}:
         played = _traces(wish, console)
-        found, plays = _sized(played, tracks, policies, wish.workers or len(os.sched_getaffinity(0)), console)
+        facts = known(played)
+        found, plays = _sized(facts, tracks, policies, wish.workers or len(os.sched_getaffinity(0)), console)
     if JOBS in tracks:
         found = _with_jobs(found, wish.paths, console)
     _show(found, played, tracks, console)
@@ -72,7 +78,9 @@ def replay(wish: Wish, console: Console) -> None:
             write(wish.json, lambda path: path.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8"))
         if wish.decisions:
             write(wish.decisions, lambda path: decisions.write(played, plays, path))
-    for name, path in (("figures", wish.json), ("decisions", wish.decisions)):
+        if wish.html:
+            write(wish.html, lambda path: path.write_text(report(facts, plays, found), encoding="utf-8"))
+    for name, path in (("figures", wish.json), ("decisions", wish.decisions), ("report", wish.html)):
         if path:
             console.print(Text(f"{name}: {plain(str(path))}"), soft_wrap=True)
 
@@ -103,14 +111,15 @@ def _tracks(asked: Sequence[str]) -> tuple[str, ...]:
 
 
 def _sized(
-    played: Sequence[Trace], asked: Sequence[str], policies: Sequence[str], workers: int, console: Console
+    facts: Sequence[Played], asked: Sequence[str], policies: Sequence[str], workers: int, console: Console
 ) -> tuple[Json, Plays]:
     """Figures and sizes of the tracks that are about running containers; nodes are told by the Burstable track's."""
     wanted = {Track.BURSTABLE.value if track == NODES else track for track in asked}
     tracks = [track for track in Track if track.value in wanted]
-    facts = known(played)
     with _progress(console) as told:
-        plays = play(played, policies, tracks, workers, lambda done, of: told("playing", done, of))
+        plays = play(
+            [each.trace for each in facts], policies, tracks, workers, lambda done, of: told("playing", done, of)
+        )
         leak_plays: LeakPlays = {}
         if Track.BURSTABLE.value in asked:
             leak_plays = _leaked(facts, policies, workers, told)

@@ -91,7 +91,7 @@ def results(played: Sequence[Played], plays: Plays, leak_plays: LeakPlays) -> di
     about_nodes = {
         policy: {"sized_for": packed, **asdict(figures)}
         for (at, track, policy), figures in nodes.items()
-        if track == packed and at == _of_containers(played)[0]
+        if track == packed and at == of_containers(played)[0]
     }
     made: dict[str, Json] = _cleaned({"sources": _sources(played), "tracks": {**told, NODES: about_nodes}})
     return made
@@ -135,7 +135,8 @@ def _by_source(played: Sequence[Played]) -> Mapping[str, list[int]]:
     return found
 
 
-def _of_containers(played: Sequence[Played]) -> tuple[int, ...]:
+def of_containers(played: Sequence[Played]) -> tuple[int, ...]:
+    """Places of the traces that the figures are of: those of containers in bytes, or all where there are none."""
     chosen = tuple(at for at, each in enumerate(played) if each.trace.kills and not each.trace.scaled)
     return chosen or tuple(range(len(played)))
 
@@ -144,7 +145,7 @@ def _entry(
     played: Sequence[Played], plays: Plays, nodes: Mapping[tuple[int, Track, str], NodeFigures], key: tuple[Track, str]
 ) -> dict[str, Json]:
     by_source = _by_source(played)
-    made = _told(played, plays, _of_containers(played), nodes, key)
+    made = _told(played, plays, of_containers(played), nodes, key)
     if len(by_source) > 1:
         sources = {name: _told(played, plays, tuple(places), nodes, key) for name, places in by_source.items()}
         return {**made, "by_source": sources}
