@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
@@ -156,6 +156,7 @@ def test_the_first_day_is_not_scored() -> None:
         need(trace(np.ones((1, PER_DAY))))
 
 
+@settings(deadline=None)  # numba compiles on first use, and machines may be busy
 @given(arrays(np.float64, (2, 300), elements=st.floats(1, 1e9)), st.floats(1, 1e9))
 def test_figures_stay_in_their_ranges(usage: FloatArray, request_bytes: float) -> None:
     """Shares are shares, whatever the trace."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foresize_forecast.replay.coverage import Honest, Horizon, coverage, effective_count, wilson
@@ -45,6 +45,7 @@ def test_novel_days_are_shared_out() -> None:
     assert [2, 2, 2] == np.bincount(found).tolist()
 
 
+@settings(deadline=None)  # numba compiles on first use, and machines may be busy
 @given(st.lists(st.sampled_from("abcdefgh"), min_size=1, max_size=30), st.integers(2, 6))
 def test_every_series_has_a_fold(names: list[str], count: int) -> None:
     """Whatever the namespaces, each series is scored once."""
@@ -78,6 +79,7 @@ def test_independent_horizons_count_in_full() -> None:
     assert 999 == pytest.approx(found)
 
 
+@settings(deadline=None)  # numba compiles on first use, and machines may be busy
 @given(st.floats(0, 1), st.floats(1, 1e6))
 def test_an_interval_holds_its_rate(rate: float, count: float) -> None:
     """The ends are shares, in order, with the rate between them."""

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foresize_forecast.replay.nodes import (
@@ -57,6 +57,7 @@ def test_first_fit_takes_the_first_node_with_room() -> None:
     assert 3 == nodes
 
 
+@settings(deadline=None)  # numba compiles on first use, and machines may be busy
 @given(st.lists(st.floats(0.1, 20.0), min_size=1, max_size=40), st.integers(0, 5))
 def test_no_node_is_filled_beyond_its_room(sizes: list[float], seed: int) -> None:
     """Whatever the order, requests on a node that is shared fit in it, and everything that runs has a place."""
@@ -134,6 +135,7 @@ def test_censored_series_virtual_machines_and_shares_are_not_packed() -> None:
     assert cluster(trace(usage, censored=np.ones(2, dtype=bool))) is None
 
 
+@settings(deadline=None)  # numba compiles on first use, and machines may be busy
 @given(st.lists(st.floats(0.1, 15.0), min_size=2, max_size=12))
 def test_the_oracle_is_never_under_pressure_and_never_below_the_bound(levels: list[float]) -> None:
     """What requests the hour's highest usage never meets the eviction threshold."""

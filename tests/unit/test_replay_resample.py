@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from foresize_forecast.replay.figures import NAMES, Sums
@@ -56,6 +56,7 @@ def test_what_both_suffer_cancels_out() -> None:
     assert Verdict.BETTER == found.verdict
 
 
+@settings(deadline=None)  # machines may be busy
 @given(st.lists(st.floats(0, 100), min_size=5, max_size=20))
 def test_an_interval_lies_within_what_was_seen(values: list[float]) -> None:
     """No draw of namespaces has a mean outside of their range, and the ends are in order."""
