@@ -67,8 +67,11 @@ def decide(
     else:
         want = wanted(forecast, max(held_bytes, fast.level(state, now_s)), policy, now_s)
         wish, creation = _bounded(case, want.now), _bounded(case, want.creation)
-        request = choices.request(case, want.now.request_bytes)
-        limit = choices.limit(case, want, request.value_bytes)
+        if policy.limit is LimitStrategy.EQUAL_REQUEST:
+            request = limit = choices.limit(case, want, None)
+        else:
+            request = choices.request(case, want.now.request_bytes)
+            limit = choices.limit(case, want, request.value_bytes)
     target = clamp(_ordered(request.value_bytes, limit.value_bytes, policy), policy, evidence.room)
     reason = min((request.reason, limit.reason), key=_MOST_TELLING.index)
     verdict = Verdict(target, wish, creation, reason, message(case, target, reason))

@@ -17,8 +17,10 @@ from foresize_forecast.state import ContainerState
 REACTION_S = 60
 """How far ahead memory is thought to go on as it went: scrape, tick and resize, with room for one that is late."""
 MAX_FACTOR = 2
-"""Without a kill, what the fast clock sees raises a level to at most this many times the forecast's."""
-MAX_RAISES_A_DAY = 3
+"""Without a kill, one look at the fast clock at most doubles what is held."""
+MAX_RAISES_A_DAY = 12
+"""Rises that may begin in a day: memory that rises more often is fed by what it is given. Three would more than double
+the kills on containers whose load comes in waves."""
 DAY_S = 86_400
 
 
@@ -70,8 +72,8 @@ def level(state: ContainerState, now_s: float) -> float:
 def after_rise(state: ContainerState, rising_bytes: float, held_bytes: float, now_s: float) -> ContainerState:
     """The memory after the fast clock saw anonymous memory rise above what is held for it.
 
-    A rise begins where none is held; three may begin in a day. While it is held it may go on to rise, to at most twice
-    the forecast's level.
+    A rise begins where none is held; a dozen may begin in a day. While it is held it may go on to rise, at most
+    doubling what is held at each look.
 
     Args:
         state: the container's memory.
@@ -80,8 +82,9 @@ def after_rise(state: ContainerState, rising_bytes: float, held_bytes: float, no
         now_s: Unix seconds.
     """
     raises = tuple(at for at in state.fast_raises_s if now_s - at < DAY_S)
-    risen = int(min(rising_bytes, MAX_FACTOR * held_bytes))
-    if risen <= max(level(state, now_s), held_bytes):
+    present_bytes = max(level(state, now_s), held_bytes)
+    risen = int(min(rising_bytes, MAX_FACTOR * present_bytes))
+    if risen <= present_bytes:
         return state
     if now_s >= state.fast_until_s:
         if len(raises) >= MAX_RAISES_A_DAY:

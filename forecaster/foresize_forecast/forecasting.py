@@ -24,7 +24,7 @@ from foresize_forecast.shape import shapes
 from foresize_forecast.sizes import GIB
 
 BASELINE = RecentPeak()
-ALWAYS: tuple[Model, ...] = (BASELINE, DecayedPercentile())
+ALWAYS: tuple[Model, ...] = (BASELINE,)
 BY_SHAPE: dict[ShapeKind, tuple[Model, ...]] = {
     ShapeKind.SEASONAL: (*seasonal_peaks(), Prophet()),
     ShapeKind.BURSTY: seasonal_peaks(),
