@@ -3,21 +3,34 @@
 from __future__ import annotations
 
 import importlib
+import math
 import re
 from collections.abc import Iterator
-from dataclasses import replace
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
 from builders import NOW_S, evidence, forecasted, mi, size
-from foresize_forecast.choices import TOLERANCE_DOWN
+from foresize_forecast import jumps
 from foresize_forecast.decide import decide
+from foresize_forecast.forecasting import ALWAYS, BY_SHAPE
+from foresize_forecast.jumps import (
+    GROWTHS,
+    HALF_LIFE_HOURS,
+    NO_JUMPS,
+    OFFSET_BYTES,
+    PRIOR,
+    STEPS,
+    Jumps,
+    Tail,
+    held_for,
+    pooled,
+)
 from foresize_forecast.ladder import after_kill
+from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.pods import Kill
 from foresize_forecast.reasons import Reason
-from foresize_forecast.sizes import ContainerPolicy, Size, WorkloadPolicy
+from foresize_forecast.sizes import GIB, MIB, ContainerPolicy, Size, WorkloadPolicy, rounded_up
 from foresize_forecast.state import ContainerState
 
 ROOT = Path(__file__).parents[2]
@@ -27,6 +40,7 @@ HANDS = {path.stem for path in SOURCES[0].glob("*.py")}
 UNITS = {"": 1, "%": 0.01, "MiB": 1 << 20, "s": 1, "min": 60, "h": 3600, "d": 86_400}
 NUMBER = re.compile(r"^\|[^|]+\| ([\d.]+) ?(%|MiB|s|min|h|d|) \| `(\w+)\.(\w+)` \|$", re.MULTILINE)
 HOUR_S = 3600
+SPANS = {"_DAYS": 86_400, "_HOURS": HOUR_S}
 
 
 def numbers() -> Iterator[tuple[str, str, float]]:
@@ -41,8 +55,9 @@ def test_the_numbers_in_the_documents_are_those_of_the_code(module: str, constan
     package = "foresize" if module in HANDS else "foresize_forecast"
     value = float(getattr(importlib.import_module(f"{package}.{module}"), constant))
 
-    # Spans of history are kept in days.
-    assert told == pytest.approx(value * 86_400 if constant.endswith("_DAYS") else value)
+    # Spans of history are kept in days, or in hours; a third is told in per cent.
+    unit_s = next((seconds for ending, seconds in SPANS.items() if constant.endswith(ending)), 1)
+    assert told == pytest.approx(value * unit_s, rel=2e-4)
 
 
 def test_every_number_is_compared() -> None:
@@ -72,46 +87,138 @@ def test_links_and_files_in_the_documents_are_there(page: Path) -> None:
 
 # The example of docs/how-it-decides.md. It starts at midnight, which is NOW_S here: 300 MiB in the tenth hour.
 DEMAND_MIB = [300.0 if 9 <= step / 12 < 10 else 100.0 for step in range(288)]
+TICK_H = 15 / HOUR_S
 
 
 def at(hours: float, present: Size, state: ContainerState) -> tuple[Size, Reason, ContainerState]:
     """One decision of the example."""
-    forecast = forecasted(DEMAND_MIB, lead_s=600)
-    verdict, state = decide(
-        state, evidence(present, usage_mib=90), forecast, (WorkloadPolicy(), ContainerPolicy()), NOW_S + hours * HOUR_S
-    )
+    forecast = forecasted(DEMAND_MIB, lead_s=600, cooldown_s=7200, tail=PRIOR)
+    seen = evidence(present, usage_mib=290 if 9 <= hours < 10 else 90)
+    verdict, state = decide(state, seen, forecast, (WorkloadPolicy(), ContainerPolicy()), NOW_S + hours * HOUR_S)
     return verdict.target, verdict.reason, state
 
 
-def test_the_example_of_a_day_is_what_is_decided() -> None:
-    """Lowered at midnight, raised ten minutes before nine, lowered half an hour after ten."""
-    tick_h = 15 / HOUR_S
-    midnight, _, state = at(0, size(200, 256), ContainerState())
-    before, _, state = at(8 + 50 / 60 - tick_h, midnight, state)
-    ahead, why, state = at(8 + 50 / 60, before, state)
-    last, _, state = at(10 - tick_h, ahead, state)
-    cooling, waits, state = at(10.5 - 2 * tick_h, last, state)
-    after, passed, _ = at(10.5, cooling, state)
+def day() -> list[tuple[str, Size]]:
+    """Every change of the example's day, decided each tick: time of day to the nearest minute, and the new size."""
+    found: list[tuple[str, Size]] = []
+    present, state = size(200, 256), ContainerState()
+    for tick in range(24 * HOUR_S // 15):
+        before, (present, _, state) = present, at(tick * TICK_H, present, state)
+        if present != before:
+            minute = round(tick / 4)
+            found.append((f"{minute // 60:02}:{minute % 60:02}", present))
+    return found
 
-    assert [size(103, 406), size(103, 406)] == [midnight, before]
-    assert [size(300, 406)] * 3 == [ahead, last, cooling]
-    assert size(103, 406) == after
-    assert [Reason.PEAK_AHEAD, Reason.COOLDOWN, Reason.PEAK_PASSED] == [why, waits, passed]
+
+def test_the_example_of_a_day_is_what_is_decided() -> None:
+    """Raised ten minutes before nine, lowered after its cooldowns, the limit by thirds."""
+    # The limit has 10 MiB of room and 10 % over 100, then 22 MiB and 10 % over 300.
+    told = [
+        ("00:00", size(101, 171)),
+        ("02:00", size(101, 127)),
+        ("08:50", size(303, 355)),
+        ("10:50", size(303, 303)),
+        ("12:00", size(101, 303)),
+        ("12:50", size(101, 203)),
+        ("14:50", size(101, 136)),
+    ]
+    assert dict(told) == dict(day())
 
 
 def test_the_example_of_a_kill_is_what_is_decided() -> None:
-    """Doubled at once, and two weeks later down by halves until it is within tolerance."""
-    state = ContainerState(target=size(103, 406), request_needed_at_s=NOW_S)
-    killed = after_kill(state, Kill(NOW_S + 12.0 * HOUR_S, mi(406)))
-    doubled, why, state = at(12, size(103, 406), killed)
-    limits = [doubled.limit_bytes or 0]
-    hours = 12 + 14 * 24 + 0.5
-    for _ in range(6):
-        target, _, state = at(hours, Size(mi(103), limits[-1]), replace(state, request_needed_at_s=NOW_S))
-        limits.append(target.limit_bytes or 0)
-        hours += 0.5
+    """Doubled at once, a fifth above the limit that killed after a day."""
+    state = ContainerState(target=size(101, 303), request_needed_at_s=NOW_S)
+    killed = after_kill(state, Kill(NOW_S + 12.0 * HOUR_S, mi(303)))
+    doubled, why, state = at(12, size(101, 303), killed)
+    _, _, later = at(36 + TICK_H, doubled, state)
 
-    assert Reason.OOM_KILLED is why
-    assert [mi(each) for each in (812, 609, 508, 457, 432, 432, 432)] == limits
-    assert mi(406) >= mi(432) * (1 - TOLERANCE_DOWN)
-    assert all(higher >= lower for higher, lower in pairwise(limits))
+    assert (size(101, 606), Reason.OOM_KILLED) == (doubled, why)
+    # 1.2 x 303 is 363.6 MiB, which is set as 364.
+    assert mi(364) == rounded_up(later.kill_floor_bytes)
+
+
+def test_the_example_of_what_new_pods_get() -> None:
+    """The highest step, and room over the highest level."""
+    forecast = forecasted(DEMAND_MIB, lead_s=600, cooldown_s=7200, tail=PRIOR)
+    policies = (WorkloadPolicy(), ContainerPolicy())
+    verdict, _ = decide(ContainerState(), evidence(size(200, 256), usage_mib=90), forecast, policies, NOW_S)
+
+    assert size(300, 355) == verdict.creation
+
+
+SIZES_PAGE = (ROOT / "docs" / "how-it-sizes.md").read_text()
+PRICE = 3.0 * GIB
+
+
+def test_the_table_of_room_is_what_the_code_weighs() -> None:
+    """Each row of idle bytes against kills is the formula's, and the cheapest room is the one that is taken."""
+    rows = re.findall(
+        r"^\| (none|[\d.]+ %) \| ([\d.]+) \| ([\d.]+) % \| ([\d.]+) \| ([\d.]+) \|$", SIZES_PAGE, re.MULTILINE
+    )
+    base = 300 * MIB + OFFSET_BYTES
+    for room, *told in rows:
+        step = 0 if room == "none" else int(abs(GROWTHS * 100 - float(room[:-2])).argmin())
+        idle, share = base * GROWTHS[step] / MIB, float(PRIOR.shares[step])
+        kills = PRICE / MIB * 24 * share
+        assert [float(each) for each in told] == pytest.approx([idle, share * 100, kills, idle + kills], abs=0.06)
+    assert len(rows) == 4
+
+    # 6.2 % is the cheapest of all: (300 + 64) x 1.06184 - 64.
+    assert held_for(300 * MIB, PRIOR, PRICE) / MIB == pytest.approx(322.5, abs=0.05)
+
+
+def test_what_is_held_over_other_levels_is_what_is_told() -> None:
+    """By the usual tail, and after a fortnight with and without jumps."""
+    hours = sum(0.5 ** (hour / HALF_LIFE_HOURS) for hour in range(14 * 24))
+    quiet = pooled(Jumps(NO_JUMPS.counts, hours), NO_JUMPS, NO_JUMPS)
+    jumpy = pooled(Jumps(2.0 * (STEPS <= math.log(1.5)), hours), NO_JUMPS, NO_JUMPS)
+
+    def held(level_mib: float, tail: Tail) -> float:
+        return held_for(level_mib * MIB, tail, PRICE) / MIB
+
+    assert hours == pytest.approx(243, abs=0.5)
+    usual = [held(level_mib, PRIOR) for level_mib in (100, 10, 4096)]
+    assert usual == pytest.approx([115.5, 20.3, 4180], abs=0.06)
+    assert [held(300, quiet), held(300, jumpy)] == pytest.approx([307.4, 490.0], abs=0.06)
+    assert [held(4096, quiet), held(4096, jumpy)] == pytest.approx([4138, 4138], abs=0.5)
+    for told in ("115.5 MiB over a level of 100", "20.3 MiB over 10", "4180 MiB", "307.4 MiB", "490 MiB", "4138 MiB"):
+        assert told in SIZES_PAGE
+
+
+def test_a_price_ten_times_as_high_buys_three_times_the_room() -> None:
+    """The usual tail falls with the growth, so the cheapest room is a square root: of 10, 3.2."""
+    room = [held_for(300 * MIB, PRIOR, price) - 300 * MIB for price in (PRICE, 10 * PRICE)]
+
+    assert room[1] / room[0] == pytest.approx(math.sqrt(10), rel=0.05)
+
+
+def test_every_model_is_in_the_table() -> None:
+    """Name, shapes that it is tried on, and rank, as the code has them."""
+    page = (ROOT / "docs" / "how-it-forecasts.md").read_text()
+    told = re.findall(r"^\| `(\w+)` \| .* \| ([a-z, ]+) \| (\d+) \|$", page, re.MULTILINE)
+    tried = {
+        model.name: ([str(kind).lower() for kind in ShapeKind if model in BY_SHAPE.get(kind, ())], model.cost)
+        for models in (ALWAYS, *BY_SHAPE.values())
+        for model in models
+    }
+
+    assert {name: (sorted(names or ["all"]), cost) for name, (names, cost) in tried.items()} == {
+        name: (sorted(shapes.split(", ")), int(rank)) for name, shapes, rank in told
+    }
+
+
+def test_the_formula_of_tails_is_the_codes() -> None:
+    """The weights and the usual share that the page writes out, and its example of 6.75 %."""
+    page = (ROOT / "docs" / "how-it-forecasts.md").read_text()
+    weights = [int(each) for each in re.findall(r"\+ +(\d+) x share\(", page)]
+    step = 10
+    like = Jumps(0.01 * 1e12 * (STEPS <= STEPS[step]), 1e12)  # so long on record that nothing else counts
+    own = Jumps(3.0 * (STEPS <= STEPS[step]), 24.0)
+
+    assert weights == [jumps.EVERYONE_PRIOR_HOURS, jumps.LIKE_PRIOR_HOURS, jumps.OWN_PRIOR_HOURS]
+    assert pooled(own, like, like).shares[step] == pytest.approx(0.0675)
+    assert PRIOR.shares[1:] == pytest.approx(2e-5 / (STEPS[1:] + 0.001))
+    assert PRIOR.shares[0] == pytest.approx(0.02)
+    # A jump above a tenth (a step of 0.095) in 24 hours: 24 x 2e-5 / 0.096 = 0.5 %, one day in 200.
+    assert 24 * float(PRIOR.shares[GROWTHS >= 0.1][0]) == pytest.approx(1 / 200, rel=0.1)
+    assert STEPS.size == int(re.findall(r"each of (\d+) steps", page)[0])
