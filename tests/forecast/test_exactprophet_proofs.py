@@ -28,41 +28,41 @@ def curves(seed: int, rows: int = 3, noise: float = 0.05) -> FloatArray:
     return values
 
 
-def gradients(fits: Fits, values: FloatArray, row: int) -> tuple[FloatArray, FloatArray]:
-    """Of the log posterior without the Laplace prior: by slope change, and by all other parameters (k, m, beta, s)."""
+def pulls(fits: Fits, values: FloatArray, row: int) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """How the data pull at the slope changes and at k, m and beta; what the priors of the latter hold against it."""
     placement = fits.placements[fits.pattern[row]]
     at = placement.scaled(TIMES_S)
-    season, hinges = MODEL.season_features(TIMES_S), placement.hinges(at)
-    mean = fits.slope[row] * at + fits.offset[row] + season @ fits.season[row] + hinges @ fits.slope_changes[row]
-    left, noise = values[row] / fits.scale[row] - mean, float(fits.noise[row])
-    # log N(y | mean, s), N(0, 5) on k and m, N(0, 10) on beta, N(0, 0.5) on s, as prophet.stan has them.
-    by_rest = [
-        left @ at / noise**2 - fits.slope[row] / 25,
-        left.sum() / noise**2 - fits.offset[row] / 25,
-        *(left @ season / noise**2 - fits.season[row] / 100),
-        noise * (left @ left / noise**3 - len(left) / noise - 4 * noise),
-    ]
-    return left @ hinges / noise**2, np.array(by_rest)
+    free = np.column_stack([at, np.ones_like(at), MODEL.season_features(TIMES_S)])
+    rest = np.array([fits.slope[row], fits.offset[row], *fits.season[row]])
+    hinges = placement.hinges(at)
+    left = values[row] / fits.scale[row] - free @ rest - hinges @ fits.slope_changes[row]
+    # log N(y | mean, s), N(0, 5) on k and m, N(0, 10) on beta, as prophet.stan has them.
+    held = rest / np.array([25.0, 25.0] + [100.0] * 8)
+    return left @ hinges / fits.noise[row] ** 2, left @ free / fits.noise[row] ** 2, held
 
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1e-4, 1e-3, 0.05, 1.0]))
 def test_the_fit_is_stationary(seed: int, noise: float) -> None:
-    """No slope change pulls harder than its prior holds, those that moved exactly so, and nothing else pulls at all."""
+    """No slope change is pulled harder than its prior holds, those that moved exactly so, nor anything else.
+
+    But for one factor: the parameters are the best of all at a noise variance that is within the certificate of the
+    one given. n / 4 (log of the factor)^2 (1 - c) nats is what that costs; with c, the share of a change of the noise
+    that the fit gives back, at most 0.97 here, 2e-5 nats of 120 values allow a factor of 1.005.
+    """
     values = curves(seed, noise=noise)
     fits = fit(MODEL, TIMES_S, values)
     for row in range(len(values)):
         if fits.status[row] is not Status.CONVERGED:
             continue
-        pull, rest = gradients(fits, values, row)
+        pull, free, held = pulls(fits, values, row)
         moved = fits.slope_changes[row] != 0
-        # The last step is at a noise within the certificate of the best: s may be off by sqrt(1e-4 / n), about 1e-3.
-        assert np.all(np.abs(pull) <= (1 + 5e-3) / TAU)
-        np.testing.assert_allclose(pull[moved] * np.sign(fits.slope_changes[row][moved]), 1 / TAU, rtol=5e-3)
-        scale = np.abs(fits.slope_changes[row]).sum() / TAU + 1
-        steps = rest[:-1] * np.array([fits.slope[row], fits.offset[row], *fits.season[row]])
-        assert np.all(np.abs(steps) <= 2e-2 * scale)
-        assert abs(rest[-1]) <= 1e-6 * len(TIMES_S)
+        factor = TAU * float(np.abs(pull[moved]).mean()) if moved.any() else 1.0
+        assert factor == pytest.approx(1, abs=0.03)
+        assert np.all(np.abs(pull) <= factor / TAU * (1 + 1e-4))
+        np.testing.assert_allclose(pull[moved] * np.sign(fits.slope_changes[row][moved]), factor / TAU, rtol=1e-4)
+        # Sums of 120 products of values within 1: rounding is up to 2e-13 over the variance.
+        np.testing.assert_allclose(free, factor * held, rtol=0.03, atol=1e-6 + 2e-13 / fits.noise[row] ** 2)
 
 
 @settings(max_examples=6, deadline=None)
