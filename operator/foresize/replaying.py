@@ -22,7 +22,7 @@ from foresize_forecast.replay import decisions, jobs, recorded, sizers, traces
 from foresize_forecast.replay.errors import TraceError
 from foresize_forecast.replay.playing import Plays, play
 from foresize_forecast.replay.report import report
-from foresize_forecast.replay.results import NODES, LeakPlays, Played, known, results
+from foresize_forecast.replay.results import NODES, Played, known, results
 from foresize_forecast.replay.trace import Trace, Track
 
 JOBS = "jobs"
@@ -100,7 +100,7 @@ def _traces(wish: Wish, console: Console) -> tuple[Trace, ...]:
         raise TraceError(f"--selector: {error}") from error
     grid = grid_until(time.time(), recorded.DAYS * 86_400, recorded.STEP_S)
     with _progress(console) as told:
-        return (recorded.read(source, matchers, grid, wish.min_days, lambda share: told("reading", share, 1.0)),)
+        return (recorded.read(source, matchers, grid, wish.min_days, lambda share: told("reading", share)),)
 
 
 def _tracks(asked: Sequence[str]) -> tuple[str, ...]:
@@ -114,34 +114,25 @@ def _sized(
     facts: Sequence[Played], asked: Sequence[str], policies: Sequence[str], workers: int, console: Console
 ) -> tuple[Json, Plays]:
     """Figures and sizes of the tracks that are about running containers; nodes are told by the Burstable track's."""
-    wanted = {Track.BURSTABLE.value if track == NODES else track for track in asked}
-    tracks = [track for track in Track if track.value in wanted]
+    sized = {Track.BURSTABLE.value if track == NODES else track for track in asked}
+    tracks = [track for track in Track if track.value in sized]
+    wanted: list[tuple[Trace, Sequence[Track]]] = [(each.trace, tracks) for each in facts]
+    leaking = [at for at, each in enumerate(facts) if each.leaks and Track.BURSTABLE.value in asked]
+    wanted += [(each.leaks.trace, [Track.BURSTABLE]) for each in facts if each.leaks][: len(leaking)]
     with _progress(console) as told:
-        plays = play(
-            [each.trace for each in facts], policies, tracks, workers, lambda done, of: told("playing", done, of)
-        )
-        leak_plays: LeakPlays = {}
-        if Track.BURSTABLE.value in asked:
-            leak_plays = _leaked(facts, policies, workers, told)
-    found = results(facts, plays, leak_plays)
+        made = play(wanted, policies, workers, lambda share: told("playing", share))
+    plays = {key: each for key, each in made.items() if key[0] < len(facts)}
+    leaked = {(leaking[at - len(facts)], policy): each for (at, _, policy), each in made.items() if at >= len(facts)}
+    found = results(facts, plays, leaked)
     kept = {track: each for track, each in found["tracks"].items() if track in asked}
     return {**found, "tracks": kept}, plays
-
-
-def _leaked(
-    facts: Sequence[Played], policies: Sequence[str], workers: int, told: Callable[[str, float, float], None]
-) -> LeakPlays:
-    places = [(at, each.leaks.trace) for at, each in enumerate(facts) if each.leaks]
-    leaky = [trace for _, trace in places]
-    plays = play(leaky, policies, [Track.BURSTABLE], workers, lambda done, of: told("leaking", done, of))
-    return {(places[at][0], policy): each for (at, _, policy), each in plays.items()}
 
 
 def _with_jobs(found: Json, paths: Sequence[Path], console: Console) -> Json:
     if not paths:
         raise TraceError("--track jobs: runs of Jobs are expected; the bundled sample has none, give a trace")
     with _progress(console) as told:
-        runs = jobs.play(paths, lambda share: told("running jobs", share, 1.0)).as_dict()
+        runs = jobs.play(paths, lambda share: told("running jobs", share)).as_dict()
     return {**found, "tracks": {**found.get("tracks", {}), JOBS: runs.pop("policies")}, JOBS: runs}
 
 
@@ -155,11 +146,11 @@ def _show(found: Json, played: Sequence[Trace], tracks: Sequence[str], console: 
 
 
 @contextmanager
-def _progress(console: Console) -> Iterator[Callable[[str, float, float], None]]:
+def _progress(console: Console) -> Iterator[Callable[[str, float], None]]:
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task("playing")
-        yield lambda what, done, of: progress.update(task, description=what, completed=done, total=of)
+        task = progress.add_task("playing", total=1.0)
+        yield lambda what, share: progress.update(task, description=what, completed=share)
 
 
 @contextmanager

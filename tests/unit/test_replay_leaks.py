@@ -101,6 +101,6 @@ def test_a_short_trace_has_no_leaks() -> None:
 def test_policies_are_played_on_leaks() -> None:
     """A static size is killed at once and takes nothing."""
     found = leaking([144.0, 300.0])
-    plays = play([found.trace], ["static"], [Track.BURSTABLE], 1, lambda _, __: None)
+    plays = play([(found.trace, [Track.BURSTABLE])], ["static"], 1, lambda _: None)
 
     assert 0 == leak_figures(found, plays[0, Track.BURSTABLE, "static"], None).leak_mib

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from foresize_forecast.replay.errors import TraceError
 from foresize_forecast.replay.runs import Runs, runs, stacked
 from foresize_forecast.replay.sizers import POLICIES
 from foresize_forecast.replay.tally import Need, Tally, need, tally, together
-from foresize_forecast.replay.trace import Trace, Track
+from foresize_forecast.replay.trace import Told, Trace, Track
 from foresize_forecast.series import IntArray
 
 CHUNKS = 8
@@ -22,8 +24,10 @@ MIN_CHUNK_CELLS = 200_000
 """Series times intervals below which a part is not worth a process's while."""
 NODE_BYTES = float(16 << 30)
 """What an absent limit counts as; of a source in shares of a machine, that machine."""
-Done = Callable[[int, int], None]
-"""Told how many parts are done, of how many."""
+Wanted = Sequence[tuple[Trace, Sequence[Track]]]
+"""Traces, and what sizers are asked for on each."""
+POLL_S = 0.3
+"""How often the progress of workers is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,44 +59,38 @@ Plays = Mapping[tuple[int, Track, str], Play]
 """By place of the trace, track, and name of the policy."""
 
 
-def play(traces: Sequence[Trace], policies: Sequence[str], tracks: Sequence[Track], workers: int, done: Done) -> Plays:
-    """Play every trace through every policy on every track.
+def play(wanted: Wanted, policies: Sequence[str], workers: int, told: Told) -> Plays:
+    """Play every trace through every policy on its tracks.
 
     Args:
-        traces: what was used.
+        wanted: what was used, and the tracks.
         policies: names from `POLICIES`.
-        tracks: what sizers are asked for.
         workers: processes; 1: this one.
-        done: told of the progress.
+        told: told the share that is done.
 
     Raises:
         TraceError: a trace is too short to be scored.
     """
     try:
-        needs = [need(trace) for trace in traces]
+        needs = [need(trace) for trace, _ in wanted]
     except ValueError as error:
         raise TraceError(str(error)) from error
-    if not needs:
-        return {}
     parts = [
         _Part(at, policy, track, rows)
+        for at, (trace, tracks) in enumerate(wanted)
         for track in tracks
         for policy in policies
-        for at, trace in enumerate(traces)
         for rows in _chunks(trace, whole=POLICIES[policy].whole)
     ]
     # What cannot be shared out takes longest, and would otherwise be waited for at the end.
-    parts.sort(key=lambda part: -part.rows.size)
-    found: dict[tuple[int, Track, str], list[tuple[IntArray, Play]]] = {}
-    for count, (part, played) in enumerate(_played(traces, needs, parts, workers), 1):
-        found.setdefault((part.trace, part.track, part.policy), []).append((part.rows, played))
-        done(count, len(parts))
-    return {
-        (at, track, policy): _joined(found[at, track, policy])
-        for track in tracks
-        for policy in policies
-        for at in range(len(traces))
+    ordered = sorted(parts, key=lambda part: -part.rows.size)
+    found: dict[tuple[int, Track, str], list[tuple[IntArray, Play]]] = {
+        (part.trace, part.track, part.policy): [] for part in parts
     }
+    traces = [trace for trace, _ in wanted]
+    for part, played in _played((traces, needs), ordered, workers, told):
+        found[part.trace, part.track, part.policy].append((part.rows, played))
+    return {key: _joined(each) for key, each in found.items()}
 
 
 def _chunks(trace: Trace, *, whole: bool) -> list[IntArray]:
@@ -110,44 +108,62 @@ def _chunks(trace: Trace, *, whole: bool) -> list[IntArray]:
 
 
 def _played(
-    traces: Sequence[Trace], needs: Sequence[Need], parts: Sequence[_Part], workers: int
+    known: tuple[Sequence[Trace], Sequence[Need]], parts: Sequence[_Part], workers: int, told: Told
 ) -> Iterator[tuple[_Part, Play]]:
-    if workers == 1 or len(parts) == 1:
-        for part in parts:
-            yield part, _play(traces[part.trace], needs[part.trace], part)
+    if workers == 1 or len(parts) <= 1:
+        for count, part in enumerate(parts):
+            within = partial(_within, told, count, len(parts))
+            yield part, _play(known[0][part.trace], known[1][part.trace], part, within)
         return
     # A worker that were forked could inherit a lock that some thread of this process holds.
     context = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, context, _begin, (traces, needs)) as pool:
-        waiting: dict[Future[Play], _Part] = {pool.submit(_play_here, part): part for part in parts}
+    progress = context.Array("d", len(parts))
+    with ProcessPoolExecutor(workers, context, _begin, (*known, progress)) as pool:
+        waiting: dict[Future[Play], _Part] = {pool.submit(_play_here, part, at): part for at, part in enumerate(parts)}
         try:
-            for future in as_completed(waiting):
-                yield waiting.pop(future), future.result()
+            while waiting:
+                ended, _ = wait(waiting, POLL_S, FIRST_COMPLETED)
+                told(sum(progress[:]) / len(parts))
+                yield from ((waiting.pop(future), future.result()) for future in ended)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
-_HERE: dict[int, tuple[Trace, Need]] = {}
-"""In a worker: the traces, sent once."""
+def _within(told: Told, count: int, of: int, share: float) -> None:
+    """Tell the share of a part as one of the whole."""
+    told((count + share) / of)
 
 
-def _begin(traces: Sequence[Trace], needs: Sequence[Need]) -> None:
-    _HERE.update(enumerate(zip(traces, needs, strict=True)))
+@dataclass(slots=True)
+class _Here:
+    """In a worker: the traces, sent once, and where its progress is written."""
+
+    traces: Sequence[Trace] = ()
+    needs: Sequence[Need] = ()
+    progress: Any = None  # an array of ctypes in shared memory, which has no type of its own
 
 
-def _play_here(part: _Part) -> Play:
-    return _play(*_HERE[part.trace], part)
+_HERE = _Here()
 
 
-def _play(trace: Trace, needed: Need, part: _Part) -> Play:
+def _begin(traces: Sequence[Trace], needs: Sequence[Need], progress: Any) -> None:  # noqa: ANN401 - as above
+    _HERE.traces, _HERE.needs, _HERE.progress = traces, needs, progress
+
+
+def _play_here(part: _Part, at: int) -> Play:
+    def told(share: float) -> None:
+        _HERE.progress[at] = share
+
+    played = _play(_HERE.traces[part.trace], _HERE.needs[part.trace], part, told)
+    told(1.0)
+    return played
+
+
+def _play(trace: Trace, needed: Need, part: _Part, told: Told) -> Play:
     chosen = trace.rows(part.rows)
-    sizes = POLICIES[part.policy].make().sizes(chosen, part.track, _nobody)
+    sizes = POLICIES[part.policy].make().sizes(chosen, part.track, told)
     node_bytes = np.inf if trace.scaled else NODE_BYTES
     return Play(tally(needed.rows(part.rows), sizes, node_bytes), runs(sizes.request), runs(sizes.limit))
-
-
-def _nobody(share: float) -> None:
-    """The progress within a part is told to nobody."""
 
 
 def _joined(parts: Sequence[tuple[IntArray, Play]]) -> Play:
