@@ -28,7 +28,7 @@ def table(heading: str, found: Mapping[str, Row]) -> Table:
         "nodes": lambda row: number(row["nodes_over_oracle"], 2),
     }
     if any("leak" in row for row in found.values()):
-        told["leak takes"] = lambda row: number(row.get("leak", {}).get("leak_mib"), 0, "Mi")
+        told["leak takes"] = _leak
     made = _begun(heading, tuple(told))
     for policy, row in found.items():
         verdict = row.get("against_vpa", {}).get("kill_episodes_per_day", {}).get("verdict", "")
@@ -36,6 +36,11 @@ def table(heading: str, found: Mapping[str, Row]) -> Table:
             policy, *(Text(cell(row), MOODS.get(verdict, "") if name == "kills" else "") for name, cell in told.items())
         )
     return made
+
+
+def _leak(row: Row) -> str:
+    mib = row.get("leak", {}).get("leak_mib")
+    return NOTHING if mib is None else number(mib / 1024, 1, "Gi")
 
 
 def node_table(heading: str, found: Mapping[str, Row]) -> Table:

@@ -55,8 +55,8 @@ def _replay(lacking: list[str], result: Path | None) -> int:
     print("Recorded memory is replayed instead, by the same decisions:\n", flush=True)
     if result is not None:
         result.write_text(json.dumps({"replayed": True, "missing": lacking}) + "\n")
-    picture = Path(tempfile.gettempdir()) / "foresize-replay.png"
-    command = [sys.executable, "-c", "from foresize.cli import main; main()", "replay", "--picture", str(picture)]
+    page = Path(tempfile.gettempdir()) / "foresize-replay.html"
+    command = [sys.executable, "-c", "from foresize.cli import main; main()", "replay", "--html", str(page)]
     return subprocess.run(command, cwd=REPOSITORY, check=False).returncode
 
 
