@@ -15,7 +15,7 @@ import numpy as np
 from foresize_forecast.backtest import Tested, backtested
 from foresize_forecast.choose import choose
 from foresize_forecast.models import Model
-from foresize_forecast.models.peaks import DecayedPercentile, RecentPeak, seasonal_peaks
+from foresize_forecast.models.peaks import RecentPeak, seasonal_peaks
 from foresize_forecast.models.prophet import Prophet
 from foresize_forecast.models.trend import Trend
 from foresize_forecast.outlook import NoOutlook, Outlook, Score, Shape, ShapeKind

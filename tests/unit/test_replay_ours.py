@@ -2,49 +2,165 @@
 
 from __future__ import annotations
 
-import numpy as np
+from typing import Any
 
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from foresize_forecast.replay import ours
 from foresize_forecast.replay.ours import Foresize
-from foresize_forecast.replay.simulate import play
-from foresize_forecast.series import ContainerKey, Grid, History
-from foresize_forecast.sizes import MIB
+from foresize_forecast.replay.trace import Sizes, Trace, Track
+from foresize_forecast.series import FloatArray
+from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
+from replays import MIB, NAN, PER_DAY, STEP_S, trace
 
 HALF_A_DAY_S = 43_200
-KEY = ContainerKey("shop", "Deployment/web", "main")
+COARSE_S = 1200
+"""Three intervals an hour: traces of days are short to play."""
 
 
-def two_days(values: np.ndarray) -> History:
-    return History(Grid(0, 300, 576), (KEY,), values.reshape(1, 576), np.full(1, np.nan))
+def played(of: Trace, track: Track = Track.BURSTABLE, **settings_: Any) -> Sizes:
+    """What Foresize makes of a trace."""
+    return Foresize(refit_s=settings_.pop("refit_s", HALF_A_DAY_S), **settings_).sizes(of, track, lambda _: None)
 
 
 def test_a_kill_doubles_the_limit_at_once() -> None:
-    """A container killed at its limit has twice that limit in the next interval."""
-    values = np.full(576, 100.0 * MIB)
+    """A container killed at its limit has at least twice that limit in the next interval, and for a day."""
+    values = np.full(3 * PER_DAY, 100.0 * MIB)
     values[400] = 700.0 * MIB
-    played = play(two_days(values), Foresize(refit_s=HALF_A_DAY_S))
+    limit = played(trace([values])).limit[0]
 
-    # The first day does not count: interval 400 is the 112th of those that do.
-    assert played.limit[0, 112] < 700 * MIB
-    assert played.limit[0, 113] >= 2 * played.limit[0, 112]
+    assert limit[400] < 700 * MIB
+    assert (limit[401 : 401 + PER_DAY] >= 2 * limit[400]).all()
 
 
 def test_a_flat_container_is_sized_near_its_use() -> None:
-    """What never moves has a request a little above its use, and no changes."""
-    played = play(two_days(np.full(576, 300.0 * MIB)), Foresize(refit_s=HALF_A_DAY_S))
+    """What never moves has a request at its use (1 % above where it was set anew), a limit near it, and no changes."""
+    made = played(trace([np.full(3 * PER_DAY, 300.0 * MIB)]))
+    request, limit = made.request[0, PER_DAY:], made.limit[0, PER_DAY:]
 
-    # At most the untried margin of a fifth.
-    assert played.request.max() <= 300 * MIB * 1.2 + 2 * MIB
-    assert played.request.min() >= 300 * MIB
-    assert np.count_nonzero(np.diff(played.request)) <= 1
+    assert ((request >= 300 * MIB) & (request <= 303 * MIB)).all()
+    assert ((limit > 300 * MIB) & (limit <= 400 * MIB)).all()
+    assert 0 == np.count_nonzero(np.diff(request))
 
 
 def test_a_gap_lowers_nothing() -> None:
     """While nothing is measured, no size goes down."""
-    values = np.full(576, 500.0 * MIB)
+    values = np.full(2 * PER_DAY, 500.0 * MIB)
     values[300:400] = 100.0 * MIB
-    values[400:] = np.nan
-    played = play(two_days(values), Foresize(refit_s=HALF_A_DAY_S))
+    values[400:] = NAN
+    made = played(trace([values]))
 
-    # The gap is known from interval 402 on, the 114th that counts.
-    for sizes in (played.request[0, 114:], played.limit[0, 114:]):
+    # The first missing sample is that of interval 400: it is known to be missing from interval 401 on.
+    for sizes in (made.request[0, 401:], made.limit[0, 401:]):
         assert (np.diff(sizes) >= 0).all()
+
+
+def test_guaranteed_pods_have_one_size() -> None:
+    """On their track request and limit are the same in every interval, and nothing is used above them unseen."""
+    values = 200 * MIB * (1 + 0.2 * np.sin(np.arange(3 * PER_DAY) / 30))
+    made = played(trace([values]), Track.GUARANTEED)
+
+    assert np.array_equal(made.request, made.limit)
+    assert (made.limit[0, 2 * PER_DAY :] >= values[2 * PER_DAY :]).all()
+
+
+def test_a_container_never_measured_has_no_size() -> None:
+    """Nothing is known of it, and its neighbours have theirs."""
+    made = played(trace([np.full(100, NAN), np.full(100, 100.0 * MIB)]))
+
+    assert np.isnan(made.request[0]).all()
+    assert not np.isnan(made.request[1]).any()
+
+
+def test_before_it_is_forecast_a_container_has_what_its_owner_wrote() -> None:
+    """Declared 256 MiB, it has them until there is an hour of history."""
+    made = played(trace([np.full(40, 100.0 * MIB)], declared=np.array([256 * MIB])), refit_s=3600)
+
+    assert (made.request[0, :12] == 256 * MIB).all()
+    assert made.request[0, -1] < 256 * MIB
+
+
+def test_progress_is_told_to_the_end() -> None:
+    """Rising shares of the work, the last one all of it."""
+    told: list[float] = []
+    Foresize(refit_s=HALF_A_DAY_S).sizes(trace([np.full(PER_DAY, MIB)]), Track.BURSTABLE, told.append)
+
+    assert told == sorted(told)
+    assert 1.0 == told[-1]
+
+
+@st.composite
+def usages(draw: st.DrawFn) -> FloatArray:
+    """Three days with jumps, noise, a season, growth and gaps."""
+    count = 3 * 86_400 // COARSE_S
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    usage = draw(st.floats(5, 2000)) * np.ones(count)
+    usage *= 1 + draw(st.sampled_from([0.0, 0.01, 0.3])) * np.abs(rng.normal(size=count))
+    usage += draw(st.sampled_from([0.0, 200.0])) * (np.arange(count) % 72 > 60)
+    usage += draw(st.sampled_from([0.0, 1.0])) * np.arange(count)
+    for _ in range(draw(st.integers(0, 4))):
+        at = draw(st.integers(0, count - 1))
+        usage[at : at + draw(st.integers(1, 40))] *= draw(st.sampled_from([0.1, 1.1, 1.5, 3.0, 10.0]))
+    for _ in range(draw(st.integers(0, 3))):
+        at = draw(st.integers(0, count - 1))
+        usage[at : at + draw(st.integers(1, 60))] = NAN
+    return np.asarray(usage * MIB)
+
+
+TRACKS = st.sampled_from(list(Track))
+POLICIES = st.builds(
+    ContainerPolicy,
+    limit=st.sampled_from([LimitStrategy.FORECAST, LimitStrategy.RATIO, LimitStrategy.KEEP]),
+    max_bytes=st.sampled_from([None, 1 << 30]),
+)
+PACES = st.builds(WorkloadPolicy, cooldown_s=st.sampled_from([0, 1000, 7200, 30_000]), hold_leaks=st.booleans())
+PLAYED = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+@PLAYED
+@given(st.lists(usages(), min_size=1, max_size=2), TRACKS, POLICIES, PACES, st.sampled_from([3600, 6 * 3600]))
+def test_passing_over_quiet_intervals_changes_nothing(
+    usage: list[FloatArray], track: Track, policy: ContainerPolicy, pace: WorkloadPolicy, refit_s: int
+) -> None:
+    """What is decided only where something moved is, in every interval, what deciding each of them gives."""
+    of = trace(usage, step_s=COARSE_S)
+    passed_over = played(of, track, policy=policy, pace=pace, refit_s=refit_s)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ours._Signs, "wakes", lambda _self, at, *_: at + 1)  # noqa: SLF001 - the switch is the test's
+        each = played(of, track, policy=policy, pace=pace, refit_s=refit_s)
+
+    assert np.array_equal(passed_over.request, each.request, equal_nan=True)
+    assert np.array_equal(passed_over.limit, each.limit, equal_nan=True)
+
+
+@PLAYED
+@given(usages(), TRACKS, st.integers(1, 3 * 86_400 // COARSE_S - 1))
+def test_cutting_a_trace_never_changes_the_sizes_before_the_cut(usage: FloatArray, track: Track, cut: int) -> None:
+    """A replay knows nothing that the operator would not have known."""
+    assume(cut >= np.argmax(~np.isnan(usage)) + 3600 // COARSE_S)  # its first size is its first hour's maximum
+    whole, part = (played(trace([each], step_s=COARSE_S), track) for each in (usage, usage[:cut]))
+
+    assert np.array_equal(whole.request[:, :cut], part.request, equal_nan=True)
+    assert np.array_equal(whole.limit[:, :cut], part.limit, equal_nan=True)
+
+
+@PLAYED
+@given(usages(), TRACKS)
+def test_a_limit_that_killed_does_not_come_back_within_a_day(usage: FloatArray, track: Track) -> None:
+    """After usage above the limit, at least twice that limit for a day."""
+    limit = played(trace([usage], step_s=COARSE_S), track).limit[0]
+    for at in np.flatnonzero(usage[:-1] > limit[:-1]):
+        assert (limit[at + 1 : at + 1 + 86_400 // COARSE_S] >= 2 * limit[at]).all()
+
+
+def test_a_start_has_room_for_what_was_seen_before() -> None:
+    """A container back from a gap may use for an hour what it once did, 180 MiB, though it uses 100."""
+    values = np.full(2 * PER_DAY, 100.0 * MIB)
+    values[PER_DAY : PER_DAY + 20] = 180 * MIB
+    values[PER_DAY + 100 : PER_DAY + 110] = NAN
+    made = played(trace([values], step_s=STEP_S), refit_s=3600)
+
+    assert (made.limit[0, PER_DAY + 110 : PER_DAY + 120] >= 180 * MIB).all()

@@ -37,7 +37,7 @@ class Part(NamedTuple):
 
     Attributes:
         rows: shape (part,): their rows among all series.
-        means: shape (part, time): expected values.
+        means: shape (time, part): expected values.
         spreads: shape (part,): mean size of a slope change.
         noises: shape (part,): noise scale.
         turned: shape (part,): by how many draws each one's order is turned.
@@ -53,23 +53,19 @@ class Part(NamedTuple):
 @compiled
 def add_peaks(part: Part, draws: Draws, peaks: FloatArray) -> None:
     """Write the highest of mean + spread * trend + noise * normal on every path to peaks, shape (series, draws)."""
-    last, total = len(part.rows) - 1, peaks.shape[1]
+    total, last = peaks.shape[1], part.means.shape[0] - 1
+    highest = np.empty(len(part.rows))
     for number in range(len(draws.trends)):
         trend, normal = draws.trends[number], draws.normals[number]
-        for series in range(0, last + 1, 4):  # four at a time share what is read of the draw
-            a, b, c, d = series, min(series + 1, last), min(series + 2, last), min(series + 3, last)
-            mean_a, mean_b, mean_c, mean_d = part.means[a], part.means[b], part.means[c], part.means[d]
-            spread_a, spread_b, spread_c, spread_d = part.spreads[a], part.spreads[b], part.spreads[c], part.spreads[d]
-            noise_a, noise_b, noise_c, noise_d = part.noises[a], part.noises[b], part.noises[c], part.noises[d]
-            peak_a = peak_b = peak_c = peak_d = -np.inf
-            for instant in range(len(trend)):
-                drift, shock = trend[instant], normal[instant]
-                peak_a = max(peak_a, mean_a[instant] + spread_a * drift + noise_a * shock)
-                peak_b = max(peak_b, mean_b[instant] + spread_b * drift + noise_b * shock)
-                peak_c = max(peak_c, mean_c[instant] + spread_c * drift + noise_c * shock)
-                peak_d = max(peak_d, mean_d[instant] + spread_d * drift + noise_d * shock)
-            draw = draws.first + number
-            peaks[part.rows[a], (draw + part.turned[a]) % total] = peak_a
-            peaks[part.rows[b], (draw + part.turned[b]) % total] = peak_b
-            peaks[part.rows[c], (draw + part.turned[c]) % total] = peak_c
-            peaks[part.rows[d], (draw + part.turned[d]) % total] = peak_d
+        highest[:] = -np.inf
+        for instant in range(0, last + 1, 2):  # two at a time share what is read of the series
+            after = min(instant + 1, last)
+            mean, drift, shock = part.means[instant], trend[instant], normal[instant]
+            next_mean, next_drift, next_shock = part.means[after], trend[after], normal[after]
+            for place in range(len(highest)):
+                spread, noise = part.spreads[place], part.noises[place]
+                value = mean[place] + spread * drift + noise * shock
+                next_value = next_mean[place] + spread * next_drift + noise * next_shock
+                highest[place] = max(highest[place], max(value, next_value))  # noqa: PLW3301 - compiled, by two
+        for place in range(len(highest)):
+            peaks[part.rows[place], (draws.first + number + part.turned[place]) % total] = highest[place]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from foresize_forecast import fast, ladder
-from foresize_forecast.choices import Evidence
+from foresize_forecast.choices import LEAST_DECREASE_BYTES, REQUEST_HEADROOM, REQUEST_TOLERANCE, Evidence
 from foresize_forecast.decide import Verdict, decide
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Wish, foresee, pool
@@ -23,7 +23,7 @@ from foresize_forecast.pods import Kill
 from foresize_forecast.reasons import Reason
 from foresize_forecast.replay.trace import Sizes, Told, Trace, Track, first_sizes
 from foresize_forecast.series import BoolArray, ContainerKey, FloatArray, History
-from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
+from foresize_forecast.sizes import KIB, ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
 from foresize_forecast.state import ContainerState
 
 NOT_YET = NoOutlook("NotForecastYet", "its first forecast is on the way")
@@ -94,7 +94,7 @@ class _Walk:
             self.limit[at] = np.inf if target.limit_bytes is None else target.limit_bytes
             awake = at + 1
             if target == before and verdict.reason in QUIET:
-                awake = signs.wakes(at, self.state, target, self.policies[0].cooldown_s)
+                awake = signs.wakes(at, self.state, target, self.policies)
                 self.request[at + 1 : awake], self.limit[at + 1 : awake] = self.request[at], self.limit[at]
                 if self.state.request_needed_at_s == signs.now_s[at - column]:
                     self.state = replace(self.state, request_needed_at_s=float(signs.now_s[awake - 1 - column]))
@@ -117,6 +117,8 @@ class _Walk:
         return verdict
 
 
+ROUNDING, ROUNDING_BYTES = 0.02, LEAST_DECREASE_BYTES + 64 * KIB
+"""What rounding and the least decrease can come to: signs are read generously, a decision too many is harmless."""
 QUIET = (Reason.WITHIN_TOLERANCE, Reason.COOLDOWN, Reason.NO_OUTLOOK)
 """Reasons of decisions that stay as they are until there is a sign."""
 
@@ -171,29 +173,38 @@ class _Signs:
             level = np.where(starts[column:end], np.maximum(level, seen), level)
         return cls(column, now_s, used, ahead, starts[column:end], planned, level)
 
-    def wakes(self, at: int, state: ContainerState, target: Size, cooldown_s: int) -> int:
+    def wakes(
+        self, at: int, state: ContainerState, target: Size, policies: tuple[WorkloadPolicy, ContainerPolicy]
+    ) -> int:
         """The next interval after `at` whose decision could be another one."""
         here, rest = at - self.column, slice(at - self.column + 1, None)
         now_s, used = self.now_s[rest], self.used[rest]
-        held_fast = fast.level(state, float(self.now_s[here]))
         level = np.where(np.isnan(self.level[rest]), float(target.limit_bytes or 0), self.level[rest])
-        needed = state.request_needed_at_s == self.now_s[here]
-        lowest_sign = float(target.request_bytes or 0) if needed else float(self.planned[here])
-        if self.used[here] > self.planned[here] or (not needed and np.isnan(self.planned[here])):
-            return at + 1
         signs = (
-            (used > lowest_sign)
-            | (self.ahead[rest] > np.maximum(level, held_fast))
+            (used > (target.limit_bytes or np.inf))
+            | (self.ahead[rest] > np.maximum(level, fast.level(state, float(self.now_s[here]))))
             | (np.isnan(used) != np.isnan(self.used[here]))
             | (self.starts[rest] != self.starts[here])
-            | _moved(self.planned, here)
             | _moved(self.level, here)
         )
-        for until_s in self._times_s(state, cooldown_s):
+        if policies[1].limit is not LimitStrategy.EQUAL_REQUEST:
+            waits = state.request_needed_at_s != self.now_s[here]
+            signs |= _moved(self.planned, here) | self._request_moves(
+                rest, float(target.request_bytes or 0), waits=waits
+            )
+        for until_s in self._times_s(state, policies[0].cooldown_s):
             if until_s > self.now_s[here]:
                 signs |= now_s >= until_s
         found = np.flatnonzero(signs)
         return at + 1 + (int(found[0]) if found.size else signs.size)
+
+    def _request_moves(self, rest: slice, request: float, *, waits: bool) -> BoolArray:
+        """Where the request may be raised, begin to wait for being lowered, or stop waiting."""
+        used = np.nan_to_num(self.used[rest])
+        least = np.fmax(self.planned[rest], used) * (1 + REQUEST_HEADROOM) * (1 + REQUEST_TOLERANCE)
+        lowered = (least + ROUNDING_BYTES >= request * (1 - ROUNDING)) if waits else (least < request)
+        moves: BoolArray = (used > request) | lowered
+        return moves
 
     @staticmethod
     def _times_s(state: ContainerState, cooldown_s: int) -> tuple[float, ...]:
