@@ -96,13 +96,16 @@ def test_models_keep_the_protocol(model: Model, curve: FloatArray, intervals: in
 @QUICK
 @given(rows=st.lists(curves(least=3 * DAY, most=3 * DAY), min_size=1, max_size=4))
 def test_containers_of_a_batch_do_not_disturb_each_other(model: Model, rows: list[FloatArray]) -> None:
-    """A container's forecast and path are what they are without its neighbours."""
+    """A container's forecast and path are what they are without its neighbours; a fit, to within its proof."""
+    # Alone or not, Prophet's coordinates differ by rounding, and its search ends elsewhere within 1e-4 nat of the best:
+    # means within sqrt(2 x 1e-4) = 1.4 % of the noise of each other, which here is 6 % of the level: 0.08 %.
+    exact = 1e-3 if isinstance(model, Prophet) else 1e-9
     fitted = model.fit(history(*rows, step_s=STEP_S))
     together, path_together = fitted.forecast(DAY, (0.9,)), fitted.path()
     for row, curve in enumerate(rows):
         alone = model.fit(history(curve, step_s=STEP_S))
-        assert np.allclose(alone.forecast(DAY, (0.9,)).mean[0], together.mean[row], rtol=1e-9, equal_nan=True)
-        assert np.allclose(alone.path()[0], path_together[row], rtol=1e-9, equal_nan=True)
+        assert np.allclose(alone.forecast(DAY, (0.9,)).mean[0], together.mean[row], rtol=exact, equal_nan=True)
+        assert np.allclose(alone.path()[0], path_together[row], rtol=exact, equal_nan=True)
 
 
 def next_interval(model: Model, of: History, column: int) -> float:

@@ -11,6 +11,7 @@ from builders import NOW_S, STEP_S, evidence, forecasted, mi, size, tail
 from foresize_forecast import ladder
 from foresize_forecast.choices import Evidence, in_use_bytes
 from foresize_forecast.decide import Verdict, decide
+from foresize_forecast.fast import level
 from foresize_forecast.jumps import PRIOR
 from foresize_forecast.outlook import NoOutlook, Shape, ShapeKind
 from foresize_forecast.plan import Forecasted
@@ -64,15 +65,29 @@ def decided(
 
 
 @given(states, observed, perhaps, policies)
-def test_the_same_input_twice_gives_the_same_target(
+def test_a_second_look_at_the_same_moment_changes_nothing(
     state: ContainerState, seen: Evidence, forecast: Forecasted | NoOutlook, policy: ContainerPolicy
 ) -> None:
-    """A second look at the same moment changes nothing: there is no second write."""
+    """There is no second write, but for memory that rises to more than a look may follow."""
     first, remembered = decided(state, seen, forecast, policy)
     second, _ = decided(remembered, seen, forecast, policy)
 
     assert (first, remembered) == decided(state, seen, forecast, policy)
-    assert first.target == second.target
+    if remembered == state or (seen.rising_bytes or 0.0) <= remembered.fast_level_bytes + 1:
+        assert first.target == second.target
+    else:
+        assert (second.target.limit_bytes or 0) >= (first.target.limit_bytes or 0)
+
+
+@given(states, observed, perhaps, policies)
+def test_looks_at_the_same_moment_come_to_an_end(
+    state: ContainerState, seen: Evidence, forecast: Forecasted | NoOutlook, policy: ContainerPolicy
+) -> None:
+    """Each look doubles at most what is held: from 1 MiB to the 6000 of these examples it takes 13 of them."""
+    for _ in range(13):
+        verdict, state = decided(state, seen, forecast, policy)
+
+    assert verdict.target == decided(state, seen, forecast, policy)[0].target
 
 
 @given(states, observed, perhaps, policies)
@@ -171,18 +186,21 @@ def test_a_limit_that_killed_does_not_come_back_within_a_day(
 
 
 @given(targets, st.lists(st.floats(1, 1e6), min_size=1, max_size=60), forecasts)
-def test_without_a_kill_what_rises_is_fed_three_times_a_day_and_twice_its_level(
+def test_without_a_kill_what_rises_is_fed_a_dozen_times_a_day_and_twice_what_is_held(
     present: Size, rising_mib: list[float], forecast: Forecasted
 ) -> None:
-    """Heaps and caches fill what they are given: the level never passes twice the forecast's."""
+    """Heaps and caches fill what they are given: no look more than doubles it, nor goes past what was seen."""
     state, seen = ContainerState(), evidence(present)
     for at, rising in enumerate(rising_mib):
         now_s = NOW_S + STEP_S * 4.0 * at
+        held = max(level(state, now_s), forecast.outlook.highest_level)
         asked = replace(seen, rising_bytes=rising * mi(1))
-        _, state = decide(state, asked, forecast, (PACE, ContainerPolicy()), now_s)
+        _, after = decide(state, asked, forecast, (PACE, ContainerPolicy()), now_s)
 
-        assert state.fast_level_bytes <= 2 * forecast.outlook.highest_level
-        assert len([raised for raised in state.fast_raises_s if now_s - raised < DAY_S]) <= 3
+        risen = level(after, now_s) > level(state, now_s)
+        assert not risen or after.fast_level_bytes <= min(2 * held, rising * mi(1))
+        assert len([raised for raised in after.fast_raises_s if now_s - raised < DAY_S]) <= 12
+        state = after
 
 
 @given(targets, observed)

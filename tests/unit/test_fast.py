@@ -78,29 +78,62 @@ def test_what_is_held_already_is_no_rise() -> None:
     assert held == after_rise(held, mi(120), mi(100), NOW_S + 60)
 
 
-def test_without_a_kill_a_level_at_most_doubles_and_three_times_a_day() -> None:
+def test_a_look_at_most_doubles_what_is_held() -> None:
+    """A jump that one look mistook costs no more than that; memory that is really there is followed look by look."""
+    state, reached = ContainerState(), []
+    for nth in range(5):
+        state = after_rise(state, mi(1000), mi(100), NOW_S + 15.0 * nth)
+        reached.append(level(state, NOW_S))
+
+    assert [mi(200), mi(400), mi(800), mi(1000), mi(1000)] == reached
+    assert (NOW_S,) == state.fast_raises_s  # one rise that went on
+
+
+def test_what_is_held_is_the_higher_of_forecast_and_rise() -> None:
+    """A rise that goes on doubles from itself, one that ended from the forecast's level alone."""
+    state = after_rise(ContainerState(), mi(190), mi(100), NOW_S)
+
+    assert mi(380) == after_rise(state, mi(1000), mi(100), NOW_S + HOLD_S - 1).fast_level_bytes
+    assert mi(200) == after_rise(state, mi(1000), mi(100), NOW_S + HOLD_S).fast_level_bytes
+    assert mi(600) == after_rise(state, mi(1000), mi(300), NOW_S + 60).fast_level_bytes
+
+
+def test_a_dozen_rises_may_begin_in_a_day() -> None:
     """A heap that fills what it gets is not fed without end; a day later the first rise is forgotten."""
     state = ContainerState()
-    for nth in range(5):
-        state = after_rise(state, mi(10_000), mi(100), NOW_S + nth * HOLD_S)
-    last_s = NOW_S + (MAX_RAISES_A_DAY - 1) * HOLD_S
+    for nth in range(15):
+        state = after_rise(state, mi(150), mi(100), NOW_S + nth * HOLD_S)
 
-    assert mi(200) == state.fast_level_bytes
-    assert (NOW_S, NOW_S + HOLD_S, last_s) == state.fast_raises_s
-    assert last_s + HOLD_S == state.fast_until_s  # the fourth and fifth were refused
-    assert NOW_S + 86_400 in after_rise(state, mi(150), mi(100), NOW_S + 86_400).fast_raises_s
+    assert MAX_RAISES_A_DAY == 12
+    assert [NOW_S + nth * HOLD_S for nth in range(12)] == list(state.fast_raises_s)
+    assert NOW_S + 12 * HOLD_S == state.fast_until_s  # the thirteenth to fifteenth were refused
+    assert 0 == level(state, NOW_S + 14 * HOLD_S)
+    later = after_rise(state, mi(150), mi(100), NOW_S + 86_400)
+    assert (*state.fast_raises_s[1:], NOW_S + 86_400) == later.fast_raises_s
+
+
+def test_the_twelfth_rise_may_go_on() -> None:
+    """Only a new rise is refused: one that is held is followed to where memory goes."""
+    state = ContainerState()
+    for nth in range(12):
+        state = after_rise(state, mi(150), mi(100), NOW_S + nth * HOLD_S)
+    on = after_rise(state, mi(160), mi(100), NOW_S + 11 * HOLD_S + 60)
+
+    assert (mi(160), state.fast_raises_s) == (on.fast_level_bytes, on.fast_raises_s)
 
 
 @given(
     st.lists(st.tuples(st.floats(0, 40_000), st.floats(1, 1e12), st.floats(1, 1e9)), min_size=1, max_size=30),
 )
 def test_no_rise_is_more_than_twice_what_is_held_or_lowers_anything(ticks: list[tuple[float, float, float]]) -> None:
-    """While it is held the level never falls, and a day has three rises at most."""
+    """While it is held the level never falls nor passes what was seen, and a day has a dozen rises at most."""
     state, now_s = ContainerState(), float(NOW_S)
     for wait_s, rising_bytes, held_bytes in ticks:
         now_s += wait_s
+        before = level(state, now_s)
         after = after_rise(state, rising_bytes, held_bytes, now_s)
-        assert level(after, now_s) >= level(state, now_s)
-        assert after == state or after.fast_level_bytes <= 2 * held_bytes
-        assert len([at for at in after.fast_raises_s if now_s - at < 86_400]) <= MAX_RAISES_A_DAY
+        assert level(after, now_s) >= before
+        assert after == state or after.fast_level_bytes <= min(rising_bytes, 2 * max(before, held_bytes))
+        assert after == state or after.fast_level_bytes > held_bytes
+        assert len([at for at in after.fast_raises_s if now_s - at < 86_400]) <= 12
         state = after

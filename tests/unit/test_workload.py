@@ -66,10 +66,10 @@ def test_the_hottest_replica_counts() -> None:
 
 
 def test_a_guaranteed_workload_gets_one_number() -> None:
-    """Its limit equals its request: 140 x 1.02 = 142.8, up 143, and a hundredth on top of it, 145 MiB."""
+    """Its limit equals its request: 140 x 1.02 = 142.8, up 143 MiB; what is paid for gets no second margin."""
     found = review(WorkloadState(), seen(qos=QosClass.GUARANTEED), FORECASTS, WorkloadPolicy())
 
-    assert size(145, 145) == found.verdicts["app"].target
+    assert size(143, 143) == found.verdicts["app"].target
 
 
 def test_a_pod_gets_its_workloads_target() -> None:
