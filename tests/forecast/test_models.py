@@ -92,20 +92,33 @@ def test_models_keep_the_protocol(model: Model, curve: FloatArray, intervals: in
         assert np.isnan(forecast.mean).all()
 
 
-@named
+def disturbance(model: Model, rows: list[FloatArray]) -> float:
+    """How far the forecasts and paths of a batch are at most from those of its containers alone, as a share."""
+    fitted = model.fit(history(*rows, step_s=STEP_S))
+    together = np.concatenate([fitted.forecast(DAY, (0.9,)).mean, fitted.path()], axis=1)
+    worst = 0.0
+    for row, curve in enumerate(rows):
+        own = model.fit(history(curve, step_s=STEP_S))
+        alone = np.concatenate([own.forecast(DAY, (0.9,)).mean, own.path()], axis=1)[0]
+        assert (np.isnan(alone) == np.isnan(together[row])).all()
+        worst = max(worst, float(np.nanmax(np.abs(together[row] / alone - 1), initial=0.0)))
+    return worst
+
+
+@pytest.mark.parametrize("model", CHEAP, ids=lambda model: model.name)
 @QUICK
 @given(rows=st.lists(curves(least=3 * DAY, most=3 * DAY), min_size=1, max_size=4))
 def test_containers_of_a_batch_do_not_disturb_each_other(model: Model, rows: list[FloatArray]) -> None:
-    """A container's forecast and path are what they are without its neighbours; a fit, to within its proof."""
-    # Alone or not, Prophet's coordinates differ by rounding, and its search ends elsewhere within 1e-4 nat of the best:
-    # means within sqrt(2 x 1e-4) = 1.4 % of the noise of each other, which here is 6 % of the level: 0.08 %.
-    exact = 1e-3 if isinstance(model, Prophet) else 1e-9
-    fitted = model.fit(history(*rows, step_s=STEP_S))
-    together, path_together = fitted.forecast(DAY, (0.9,)), fitted.path()
-    for row, curve in enumerate(rows):
-        alone = model.fit(history(curve, step_s=STEP_S))
-        assert np.allclose(alone.forecast(DAY, (0.9,)).mean[0], together.mean[row], rtol=exact, equal_nan=True)
-        assert np.allclose(alone.path()[0], path_together[row], rtol=exact, equal_nan=True)
+    """A container's forecast and path are what they are without its neighbours."""
+    assert disturbance(model, rows) < 1e-9
+
+
+@QUICK
+@given(rows=st.lists(curves(least=16 * DAY, most=16 * DAY), min_size=1, max_size=4))
+def test_neighbours_move_a_prophet_within_its_proof_only(rows: list[FloatArray]) -> None:
+    """In a batch its coordinates are rounded otherwise, and its search may end elsewhere within 1e-4 nat of the best."""
+    # Means that near are within sqrt(2 x 1e-4) = 1.4 % of the noise of each other; the noise is below 10 % of the level.
+    assert disturbance(Prophet(), rows) < 2e-3
 
 
 def next_interval(model: Model, of: History, column: int) -> float:
