@@ -116,8 +116,8 @@ def test_containers_of_a_batch_do_not_disturb_each_other(model: Model, rows: lis
 @QUICK
 @given(rows=st.lists(curves(least=16 * DAY, most=16 * DAY), min_size=1, max_size=4))
 def test_neighbours_move_a_prophet_within_its_proof_only(rows: list[FloatArray]) -> None:
-    """In a batch its coordinates are rounded otherwise, and its search may end elsewhere within 1e-4 nat of the best."""
-    # Means that near are within sqrt(2 x 1e-4) = 1.4 % of the noise of each other; the noise is below 10 % of the level.
+    """In a batch coordinates are rounded otherwise, and the search may end elsewhere within 1e-4 nat of the best."""
+    # Means that near are within sqrt(2 x 1e-4) = 1.4 % of the noise of each other; it is below 10 % of the level.
     assert disturbance(Prophet(), rows) < 2e-3
 
 
