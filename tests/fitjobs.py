@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Sequence
 
-from foresize_forecast.foresee import Wish
+from foresize_forecast.foresee import Wish, foresee
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.series import History
@@ -15,7 +15,10 @@ Answers = list[Forecasted | NoOutlook]
 
 
 def told(history: History, wishes: Sequence[Wish]) -> Answers:
-    """Names the container and the process; `bad` fails, `deadly` ends its process, `endless` does not end."""
+    """Names the container and the process; `bad` fails, `deadly` ends it, `endless` does not end, `slow` takes 0.2 s.
+
+    `app` is forecast.
+    """
     names = [key.container for key in history.containers]
     if "bad" in names:
         raise ValueError("bad history")
@@ -23,4 +26,8 @@ def told(history: History, wishes: Sequence[Wish]) -> Answers:
         os._exit(9)
     if "endless" in names:
         time.sleep(600)
+    if "app" in names:
+        return foresee(history, wishes)
+    if "slow" in names:
+        time.sleep(0.2)
     return [NoOutlook(name, str(os.getpid())) for name, _ in zip(names, wishes, strict=True)]

@@ -1,14 +1,18 @@
-"""Fits in worker processes: nothing that acts waits for one, and Prophet's memory stays out of the operator's own."""
+"""Fits in worker processes: nothing that acts waits for one, and Prophet's memory stays out of the operator's own.
+
+Here in processes of this machine; `daskfits.py` has the same on a Dask cluster.
+"""
 
 from __future__ import annotations
 
 import logging
 import multiprocessing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import CancelledError, Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from threading import Lock
+from typing import Protocol
 
 import numpy as np
 
@@ -25,21 +29,45 @@ ROWS_PER_JOB = 32
 JOB_DEADLINE_S = 600.0
 JOBS_PER_POOL = 400
 """Jobs after which the workers are replaced: what a library leaks ends with them."""
+WORKER_ENDED = "its fit ended its worker process, by its memory perhaps"
+LATE = "its fit did not end in {:.0f} s"
+FAILED = "its fit failed: {}"
 Answers = list[Forecasted | NoOutlook]
 Work = Callable[[History, Sequence[Wish]], Answers]
 
 
+class Fitter(Protocol):
+    """What histories are handed to. One thread asks; any may close it."""
+
+    def foresee(self, history: History, wishes: Sequence[Wish]) -> Answers:
+        """As `foresize_forecast.foresee.foresee`; a job that fails or hangs refuses its containers, not the others."""
+
+    def close(self) -> None:
+        """End for good, without waiting for what is computed."""
+
+
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
+    """What one worker is given at a time: some rows of a history with their wishes."""
+
     history: History
     wishes: Sequence[Wish]
 
 
-class FitPool:
-    """Shares histories out to worker processes and puts their answers together.
+def jobs_of(history: History, wishes: Sequence[Wish]) -> Iterator[Job]:
+    """The history in jobs of `ROWS_PER_JOB` containers, in its order, each cut when it is asked for."""
+    for at in range(0, len(wishes), ROWS_PER_JOB):
+        rows = np.arange(at, min(at + ROWS_PER_JOB, len(wishes)))
+        yield Job(history.rows(rows), wishes[at : at + ROWS_PER_JOB])
 
-    One thread asks; any may close it.
-    """
+
+def refused(job: Job, why: str) -> Answers:
+    """The answers of a job that has none."""
+    return [NoOutlook(FIT_FAILED, f"{why}; it is tried again at the next refit")] * len(job.wishes)
+
+
+class FitPool:
+    """Shares histories out to worker processes and puts their answers together: a `Fitter`."""
 
     def __init__(self, workers: int, deadline_s: float = JOB_DEADLINE_S, work: Work = foresee) -> None:
         """No process is started before the first question.
@@ -57,11 +85,7 @@ class FitPool:
 
     def foresee(self, history: History, wishes: Sequence[Wish]) -> Answers:
         """As `foresize_forecast.foresee.foresee`; a job that fails or hangs refuses its containers, not the others."""
-        starts = range(0, len(wishes), ROWS_PER_JOB)
-        jobs = [
-            _Job(history.rows(np.arange(at, min(at + ROWS_PER_JOB, len(wishes)))), wishes[at : at + ROWS_PER_JOB])
-            for at in starts
-        ]
+        jobs = list(jobs_of(history, wishes))
         answers = self._first_round(jobs)
         for number, job in enumerate(jobs):
             if answers[number] is None:  # it broke, or another one broke the pool: alone it harms nobody else
@@ -76,16 +100,16 @@ class FitPool:
             self._closed = True
         self._end()
 
-    def _first_round(self, jobs: Sequence[_Job]) -> list[Answers | None]:
+    def _first_round(self, jobs: Sequence[Job]) -> list[Answers | None]:
         """All at once; None for a job that has no answer because the pool broke."""
         futures = [self._submit(job) for job in jobs]
         return [self._answer(job, future) for job, future in zip(jobs, futures, strict=True)]
 
-    def _alone(self, job: _Job) -> Answers:
+    def _alone(self, job: Job) -> Answers:
         answer = self._answer(job, self._submit(job))
-        return _refused(job, "its fit ended its worker process, by its memory perhaps") if answer is None else answer
+        return refused(job, WORKER_ENDED) if answer is None else answer
 
-    def _submit(self, job: _Job) -> Future[Answers] | None:
+    def _submit(self, job: Job) -> Future[Answers] | None:
         with self._lock:
             if self._closed:
                 return None
@@ -99,7 +123,7 @@ class FitPool:
             except BrokenProcessPool:
                 return None
 
-    def _answer(self, job: _Job, future: Future[Answers] | None) -> Answers | None:
+    def _answer(self, job: Job, future: Future[Answers] | None) -> Answers | None:
         if future is None:
             self._end()
             return None
@@ -107,13 +131,13 @@ class FitPool:
             return future.result(self._deadline_s)
         except TimeoutError:
             self._end()
-            return _refused(job, f"its fit did not end in {self._deadline_s:.0f} s")
+            return refused(job, LATE.format(self._deadline_s))
         except (BrokenProcessPool, CancelledError):
             self._end()
             return None
         except Exception as error:  # a fit of one batch must not stop the others
             logger.exception("a fit failed")
-            return _refused(job, f"its fit failed: {error}")
+            return refused(job, FAILED.format(error))
 
     def _end(self) -> None:
         with self._lock:
@@ -122,7 +146,3 @@ class FitPool:
             for process in list((getattr(pool, "_processes", None) or {}).values()):
                 process.terminate()
             pool.shutdown(wait=False, cancel_futures=True)
-
-
-def _refused(job: _Job, why: str) -> Answers:
-    return [NoOutlook(FIT_FAILED, f"{why}; it is tried again at the next refit")] * len(job.wishes)

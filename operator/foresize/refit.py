@@ -10,7 +10,7 @@ from itertools import groupby
 from threading import Lock
 
 from foresize.attend import Foreseen
-from foresize.fits import FIT_FAILED, FitPool
+from foresize.fits import FIT_FAILED, Fitter
 from foresize.guard import Assignment
 from foresize.policy import Policy
 from foresize.workloads import Workload
@@ -68,7 +68,7 @@ class Forecasts:
         return sorted(waiting, key=self._due_at_s)[:BATCH]
 
     def refit(
-        self, source: Source, pool: FitPool, assignments: Sequence[Assignment], now_s: float, interval_s: float
+        self, source: Source, pool: Fitter, assignments: Sequence[Assignment], now_s: float, interval_s: float
     ) -> None:
         """Read and forecast these workloads; one that fails keeps what was known of it, and is tried again later.
 
@@ -157,7 +157,7 @@ def _request(assignment: Assignment) -> HistoryRequest:
 
 
 def _foresee(
-    pool: FitPool, batch: Sequence[Assignment], answer: HistoryAnswer
+    pool: Fitter, batch: Sequence[Assignment], answer: HistoryAnswer
 ) -> dict[Key, dict[str, Forecasted | NoOutlook]]:
     """Forecasts of all containers that a policy names, by workload and container."""
     policies = {each.workload.key: each.policy for each in batch}

@@ -13,8 +13,9 @@ from foresize.actpass import ActPass
 from foresize.admission import Admission
 from foresize.announce import Announcer
 from foresize.attend import Attendant
+from foresize.daskfits import DaskFits
 from foresize.events import Events
-from foresize.fits import FitPool
+from foresize.fits import FitPool, Fitter
 from foresize.guard import Assignment
 from foresize.killpath import KillPath
 from foresize.kubeapi import Api, ApiError
@@ -45,7 +46,7 @@ class Runtime:
         self._fence = Fence(self._lease.held)
         self._records, self._admission = Records(api, self._lease.held), Admission(api, self._fence)
         self._events = Events(api, self._lease.identity)
-        self._forecasts, self._pool = Forecasts(), FitPool(settings.fit_workers)
+        self._forecasts, self._pool = Forecasts(), _fitter(settings)
         attendant = Attendant(api, self._fence, self._records, self._events)
         self._watch = PodWatch(
             api,
@@ -172,3 +173,9 @@ class Runtime:
             return True
         metrics.PASS_ERRORS.labels(loop).inc()
         return False
+
+
+def _fitter(settings: Settings) -> Fitter:
+    if settings.engine == "dask":
+        return DaskFits(settings.dask_address, settings.fit_workers)
+    return FitPool(settings.fit_workers)

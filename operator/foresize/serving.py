@@ -7,7 +7,7 @@ import socket
 
 import kopf
 
-from foresize import handlers
+from foresize import daskcluster, handlers
 from foresize.kubeapi import ApiError, connect
 from foresize.settings import Settings
 
@@ -40,6 +40,8 @@ def serve(settings: Settings) -> None:
 
 def _check(settings: Settings) -> None:
     """What would otherwise fail inside kopf, which tells it in a page of its own words and tries again."""
+    if settings.engine == "dask" and daskcluster.is_missing():
+        raise NotServedError(daskcluster.MISSING)
     try:
         connect()
     except ApiError as error:

@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
+from foresize.addresses import dask_address, prometheus_url
 from foresize.durations import seconds
 from foresize_forecast.prometheus.promql import Matcher, parse_matchers
 from foresize_forecast.prometheus.source import Source
@@ -105,20 +105,6 @@ def _switch(text: str) -> bool:
     return text.lower() in YES
 
 
-def _url(text: str) -> str:
-    """An address that is shown without what may be secret in it."""
-    if not text:
-        return ""
-    try:
-        port = urlsplit(Source(text).url).port
-    except ValueError:
-        port = 0
-    if port == 0:
-        shown = text.rpartition("@")[2].partition("?")[0]
-        raise ValueError(f"{shown!r} is no address such as http://prometheus.monitoring:9090")
-    return text
-
-
 def _namespace(text: str) -> str:
     if not NAMESPACE.fullmatch(text):
         raise ValueError(f"{text!r} is no namespace: 1 to 63 small letters, digits and - are allowed, no - at the ends")
@@ -130,7 +116,8 @@ def _namespaces(text: str) -> tuple[str, ...]:
     return tuple(sorted({_namespace(name) for name in names if name}))
 
 
-URL = Kind("an http or https address, or empty", _url)
+URL = Kind("an http or https address, or empty", prometheus_url)
+DASK = Kind("an address such as `tcp://HOST:8786`, or empty", dask_address)
 PATH = Kind("the path of a file, or empty", lambda text: text or None)
 MATCHERS = Kind('matchers such as `cluster="eu",tenant=~"a|b"`, or empty', parse_matchers)
 NAMESPACES = Kind("names with commas between them, or empty", _namespaces)
@@ -184,6 +171,17 @@ class Settings:
         "How often workloads, namespaces, LimitRanges, quotas, nodes and autoscalers are listed.",
     )
     fit_workers: int = setting("2", whole(1, 64), "Processes that forecast; each may use one core.")
+    engine: str = setting(
+        "local",
+        one_of("local", "dask"),
+        "Where forecasts are computed: in processes beside the operator, or on a Dask cluster.",
+    )
+    dask_address: str = setting(
+        "",
+        DASK,
+        "The scheduler of that cluster, whose workers have this package too; empty: a cluster of as many processes "
+        "beside the operator. Whoever controls it controls the operator: use `tls://` across machines.",
+    )
     namespaces: tuple[str, ...] = setting(
         "", NAMESPACES, "The only namespaces whose policies are acted on; empty: all, which needs cluster-wide rights."
     )

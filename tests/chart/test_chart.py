@@ -175,6 +175,8 @@ def test_a_typo_fails_at_install(render: Render) -> None:
         {"prometheus": {"url": "prometheus:9090"}},
         {"operator": {"tick": "15"}},
         {"operator": {"fitWorkers": 0}},
+        {"forecaster": {"engine": "ray"}},
+        {"forecaster": {"daskAddress": "scheduler:8786"}},
         {"operator": {"logFormat": "xml"}},
         {"operator": {"namespaces": ["Shop"]}},
         {"image": {"digest": "latest"}},

@@ -100,6 +100,10 @@ def test_everything_about_prometheus_reaches_its_source() -> None:
         ("NAMESPACES", "shop,Web", "FORESIZE_NAMESPACES: 'Web' is no namespace: 1 to 63 small letters, digits and -"),
         ("OPERATOR_NAMESPACE", "a/b", "FORESIZE_OPERATOR_NAMESPACE: 'a/b' is no namespace"),
         ("ALLOW_KUBE_SYSTEM", "maybe", "FORESIZE_ALLOW_KUBE_SYSTEM: 'maybe' is not true or false"),
+        ("ENGINE", "ray", "FORESIZE_ENGINE: 'ray' is none of local or dask"),
+        ("DASK_ADDRESS", "h:8786", "FORESIZE_DASK_ADDRESS: 'h:8786' is no address such as tcp://scheduler.dask:8786"),
+        ("DASK_ADDRESS", "tcp://h", "FORESIZE_DASK_ADDRESS: 'tcp://h' is no address such as tcp://scheduler.dask:8786"),
+        ("DASK_ADDRESS", "tcp://h:99999", "FORESIZE_DASK_ADDRESS: 'tcp://h:99999' is no address such as tcp://"),
         ("LOG_FORMAT", "xml", "FORESIZE_LOG_FORMAT: 'xml' is none of plain or json"),
         ("LOG_LEVEL", "loud", "FORESIZE_LOG_LEVEL: 'loud' is none of debug, info, warning or error"),
         (
@@ -117,6 +121,14 @@ def test_a_bad_value_is_named_with_what_is_allowed(name: str, text: str, said: s
         Settings.from_environment({f"FORESIZE_{name}": text})
 
     assert str(caught.value).startswith(said)
+
+
+@pytest.mark.parametrize("address", ["tcp://scheduler.dask:8786", "tls://10.0.0.7:8786", "tcp://[::1]:8786"])
+def test_the_address_of_a_dask_scheduler_is_taken_as_it_is(address: str) -> None:
+    """Names and numbers, with and without encryption."""
+    settings = Settings.from_environment({"FORESIZE_ENGINE": "dask", "FORESIZE_DASK_ADDRESS": address})
+
+    assert ("dask", address) == (settings.engine, settings.dask_address)
 
 
 def test_a_bad_flag_is_named_as_a_flag() -> None:
