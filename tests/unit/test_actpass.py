@@ -33,6 +33,11 @@ def refusing(objects: Objects, method: str, part: str) -> None:
     objects.refuse = refuse
 
 
+def deeds(objects: Objects) -> list[tuple[str, str]]:
+    """Method and path of all writes but Events, which are posted when there is time."""
+    return [each for each in objects.writes() if not each[1].endswith("/events")]
+
+
 def test_a_pass_resizes_remembers_publishes_and_reports() -> None:
     """The memory is written before the resize; then birth sizes, what people read, and the policy's status."""
     objects = Objects()
@@ -104,11 +109,11 @@ def test_policies_that_cannot_be_listed_change_nothing() -> None:
         stage.foresee("web", 100)
         stage.run(living(objects))
         refusing(objects, "GET", "memorypolicies")
-        before = objects.writes()
+        before = deeds(objects)
         with pytest.raises(ApiError, match="etcd is away"):
             stage.acts.run()
 
-        assert before == objects.writes()
+        assert before == deeds(objects)
         assert [("shop", "Deployment/web")] == list(stage.acts.scene.managed)
 
 
