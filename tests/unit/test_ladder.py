@@ -29,11 +29,22 @@ def test_the_same_kill_told_twice_counts_once() -> None:
     assert once == after_kill(once, Kill(NOW_S + 1, mi(40)))
 
 
+def test_kills_two_seconds_apart_may_be_one_and_three_are_two() -> None:
+    """The kubelet's clock has whole seconds; a container cannot start, fill its memory and die in two of them."""
+    once = after_kill(ContainerState(), Kill(NOW_S, mi(20)))
+
+    assert once == after_kill(once, Kill(NOW_S + 2, mi(20))) == after_kill(once, Kill(NOW_S - 2, mi(20)))
+    assert 2 == len(after_kill(once, Kill(NOW_S + 3, mi(40))).kills)
+
+
 def test_a_kill_after_a_decrease_returns_at_least_to_the_limit_before_it() -> None:
     """A decrease that killed is undone, even where doubling would fall short of it."""
     lowered = ContainerState(limit_before_lowering=mi(1000))
 
-    assert mi(1000) == after_kill(lowered, Kill(NOW_S, mi(300))).kill_floor_bytes
+    after = after_kill(lowered, Kill(NOW_S, mi(300)))
+
+    assert mi(1000) == after.kill_floor_bytes
+    assert after.limit_before_lowering is None  # undone once: the next kill is another story
 
 
 def test_a_kill_without_a_limit_raises_nothing() -> None:
@@ -102,6 +113,10 @@ def test_a_resize_between_a_kill_and_the_restart_may_not_have_reached_the_kernel
     killed = container(last_kill=Kill(NOW_S, mi(20)), running_since_s=NOW_S + 10.0)
 
     assert cgroup_may_be_stale(killed, Attempt(NOW_S + 5.0))
+    assert cgroup_may_be_stale(killed, Attempt(NOW_S - 2.0))  # clocks differ by as much
+    assert not cgroup_may_be_stale(killed, Attempt(NOW_S + 10.0))
     assert not cgroup_may_be_stale(killed, Attempt(NOW_S + 10.2))
     assert not cgroup_may_be_stale(killed, Attempt(NOW_S - 60.0))
     assert not cgroup_may_be_stale(killed, None)
+    assert not cgroup_may_be_stale(container(), Attempt(NOW_S + 5.0))
+    assert not cgroup_may_be_stale(container(last_kill=Kill(NOW_S, mi(20)), running_since_s=None), Attempt(NOW_S + 5.0))

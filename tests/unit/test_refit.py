@@ -184,6 +184,29 @@ def test_a_refit_that_fails_is_not_tried_again_at_once() -> None:
     assert [assignment()] == forecasts.due([assignment(), api], NOW_S + RETRY_S)
 
 
+def test_jumps_are_shared_although_others_failed() -> None:
+    """What went wrong with one window's workloads keeps no news of jumps from the rest."""
+
+    class Failing(Pool):
+        def foresee(self, history: Any, wishes: Any) -> list[Forecasted | NoOutlook]:
+            if history.grid.count == 12:  # 1h in steps of 5m
+                raise RuntimeError("unforeseen")
+            return super().foresee(history, wishes)
+
+    pods = {("shop", f"{name}-5d9c7f6b4-x7k2p", "app"): float(mi(100)) for name in ("web", "api")}
+    jumpy = forecasted([100.0] * 12, jumps=Jumps(np.full(STEPS.size, 48.0), 480.0))
+    forecasts = Forecasts()
+    with metricserver.serving(Metrics(pods)) as source:
+        forecasts.refit(source, Pool(), [assignment()], NOW_S, INTERVAL_S)
+        both = [assignment(), assignment("api", policy("api", history={"window": "2h"}))]
+        with pytest.raises(ExceptionGroup):
+            forecasts.refit(source, Failing(lambda: jumpy), both, NOW_S + 60, INTERVAL_S)
+
+    web = forecasts.foreseen[WEB].forecasts["app"]
+    assert isinstance(web, Forecasted)
+    assert web.tail.shares[-1] > 0.01  # usual is 1e-5
+
+
 def test_nobody_waits_for_ever() -> None:
     """Of more workloads than a batch holds, those that were not in the first are in the second."""
     each = [assignment(f"web{number}") for number in range(BATCH + 50)]

@@ -1,0 +1,125 @@
+"""Where a size begins to move, and what it is where there is none: the edges of the rules of request and limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from builders import NOW_S, evidence, forecasted, mi, size
+from foresize_forecast.choices import Evidence
+from foresize_forecast.decide import Verdict, decide
+from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.plan import Forecasted
+from foresize_forecast.pods import Kill
+from foresize_forecast.reasons import Reason
+from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
+from foresize_forecast.state import ContainerState
+
+UNKNOWN = NoOutlook("NoHistory", "no samples")
+FREE = ContainerState()
+
+
+def decided(seen: Evidence, forecast: Forecasted | NoOutlook, state: ContainerState = FREE, **policy: Any) -> Verdict:
+    """One decision of what nothing is remembered of, unless told otherwise."""
+    return decide(state, seen, forecast, (WorkloadPolicy(), ContainerPolicy(**policy)), NOW_S)[0]
+
+
+@pytest.mark.parametrize(
+    ("present_mib", "demand_mib", "expected_mib"),
+    [
+        (100, 104, 100),  # 4 % are nearly right
+        (100, 104.1, 106),  # more is raised: planned are 104.5, x 1.01 = 105.545, in units of 0.5 MiB
+        (105, 100, 105),  # 101 x 1.04 = 105.04 is nearly right
+        (105.5, 100, 101),
+        (11, 10, 11),  # 10 x 1.01 in units of 64 KiB is 10.125: 0.875 MiB less is not worth a resize
+        (11.125, 10, 10.125),  # a whole one is
+    ],
+)
+def test_a_request_moves_when_it_is_off_by_enough(present_mib: float, demand_mib: float, expected_mib: float) -> None:
+    """4 % up or down, and no saving of less than a MiB."""
+    seen = evidence(size(present_mib, 1000), usage_mib=9)
+
+    assert mi(expected_mib) == decided(seen, forecasted([demand_mib] * 12)).target.request_bytes
+
+
+@pytest.mark.parametrize(("used_mib", "expected_mib"), [(100, 100), (100.1, 101.5)])
+def test_use_above_the_request_has_no_tolerance(used_mib: float, expected_mib: float) -> None:
+    """What is used is claimed, a hundredth more with it: 100.1 x 1.01 = 101.1, in units of 0.5 MiB."""
+    found = decided(evidence(size(100, 1000), usage_mib=used_mib), forecasted([50.0] * 12))
+
+    assert mi(expected_mib) == found.target.request_bytes
+
+
+@pytest.mark.parametrize(
+    ("present_mib", "level_mib", "headroom", "expected_mib"),
+    [
+        (100, 100, 0.1, 100),  # its head room is being used for what it is for
+        (100, 100.3, 0.1, 110.5),  # no room is left: 100.3 x 1.1 = 110.33, in units of 0.5 MiB
+        (105, 100, 0.0, 105),  # without head room 5 % too much are near enough
+        (105.5, 100, 0.0, 100),
+        (33.5, 30, 0.0, 33.5),  # less than 4 MiB are not worth a resize
+        (34, 30, 0.0, 30),
+        (120, 100, 0.1, 120),  # 110 x 1.2 = 132 is near enough
+    ],
+)
+def test_a_limit_moves_when_it_is_off_by_enough(
+    present_mib: float, level_mib: float, headroom: float, expected_mib: float
+) -> None:
+    """Up when less is left than is held for, down from 5 %, twice its head room and 4 MiB on."""
+    seen = evidence(size(10, present_mib), usage_mib=10)
+    forecast = forecasted([10.0] * 12, level_mib=[level_mib] * 12)
+
+    assert mi(expected_mib) == decided(seen, forecast, limit_headroom=headroom).target.limit_bytes
+
+
+@pytest.mark.parametrize(("present_mib", "expected_mib"), [(107, 107), (107.5, 102)])
+def test_a_tied_size_comes_down_from_a_twentieth_on(present_mib: float, expected_mib: float) -> None:
+    """100 MiB are held at 102: up to 107.1 they are near enough."""
+    seen = evidence(size(present_mib, present_mib))
+    found = decided(seen, forecasted([100.0] * 12), limit=LimitStrategy.EQUAL_REQUEST)
+
+    assert size(expected_mib, expected_mib) == found.target
+
+
+@pytest.mark.parametrize(
+    ("hours", "expected"), [(0.9, size(500, 1000)), (1, size(101, 1000)), (23.9, size(101, 1000)), (24, size(101, 667))]
+)
+def test_history_that_lowers(hours: float, expected: Size) -> None:
+    """A request needs an hour of it, a limit a day."""
+    assert expected == decided(evidence(size(500, 1000)), forecasted([100.0] * 12, days=hours / 24)).target
+
+
+def test_a_container_without_a_request_is_given_what_is_planned() -> None:
+    """At once: there is nothing to wait for, and nothing to be lowered."""
+    found = decided(evidence(Size(None, None), usage_mib=None), forecasted([100.0] * 12, days=0.1))
+
+    assert Size(mi(100), None) == found.target
+
+
+@pytest.mark.parametrize(("days", "limit_mib"), [(0.9, None), (1.0, 132)])
+def test_a_container_without_a_limit_is_given_one_after_a_day(days: float, limit_mib: float | None) -> None:
+    """Before that nobody knows what it takes; then 120 x 1.1 = 132 MiB."""
+    found = decided(evidence(size(120, None)), forecasted([120.0] * 12, days=days))
+
+    assert size(120, limit_mib) == found.target
+
+
+@pytest.mark.parametrize("forecast", [UNKNOWN, forecasted([100.0] * 12)], ids=["unknown", "known"])
+def test_a_limit_that_its_owner_keeps_is_not_raised_by_kills(forecast: Forecasted | NoOutlook) -> None:
+    """With `Keep` it is theirs, whatever it kills; with `None` a pod that has one is cured of it."""
+    killed = ContainerState(kills=(Kill(NOW_S - 1, mi(200)),), kill_floor_bytes=mi(400))
+    seen = evidence(size(100, 200))
+
+    assert mi(200) == decided(seen, forecast, killed, limit=LimitStrategy.KEEP).target.limit_bytes
+    cured = decided(seen, forecast, killed, limit=LimitStrategy.NONE)
+    assert (mi(400), Reason.OOM_KILLED) == (cured.target.limit_bytes, cured.reason)
+
+
+@pytest.mark.parametrize("forecast", [UNKNOWN, forecasted([100.0] * 12)], ids=["unknown", "known"])
+def test_what_has_no_limit_is_given_none_by_kills(forecast: Forecasted | NoOutlook) -> None:
+    """A node that ran out killed it: a limit would not have helped."""
+    killed = ContainerState(kills=(Kill(NOW_S - 1, None),))
+    found = decided(evidence(size(100, None)), forecast, killed, limit=LimitStrategy.NONE)
+
+    assert size(100, None) == found.target
