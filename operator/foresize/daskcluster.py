@@ -6,9 +6,7 @@ That package is optional and slow to import, so it is imported where a cluster i
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import CancelledError
 from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
@@ -90,9 +88,7 @@ class Cluster:
             arguments: pickled.
             then: called from another thread once there is an answer, an error or no hope of either.
         """
-        with self._reached(), warnings.catch_warnings():
-            # The advice is to load large data on the workers; ours is in this process and nowhere else.
-            warnings.filterwarnings("ignore", "Sending large graph", UserWarning)
+        with self._reached():
             future = self._alive().submit(work, *arguments, pure=False)
             future.add_done_callback(lambda _: then())
         return future
@@ -116,8 +112,8 @@ class Cluster:
                 raise known(str(error) or type(error).__name__) from error
             if isinstance(error, TimeoutError):
                 raise
-            why = "its scheduler does not answer" if isinstance(error, CancelledError) else str(error)
-            raise LostError(f"{self.name} was lost: {why}") from error
+            logger.warning("no answer from %s: %s", self.name, error)
+            raise LostError(f"{self.name} was lost") from error
 
     def end(self, future: Future[Any]) -> bool:
         """Give work up. Whether a worker was computing it: that one is restarted, for a thread cannot be ended."""
@@ -146,6 +142,8 @@ class Cluster:
         from distributed import Client, LocalCluster  # noqa: PLC0415
 
         _log_as_others_do()
+        # Dask advises to load large arguments where they are used; histories are here and nowhere else.
+        dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 TiB"})
         if not address:
             with dask.config.set({"distributed.nanny.pre-spawn-environ": WORKER_ENVIRONMENT}):
                 self._local = LocalCluster(
@@ -164,7 +162,7 @@ class Cluster:
 
     def _alive(self) -> Client:
         if self._client is None or self._client.status != "running":
-            raise LostError(f"{self.name} was lost: its scheduler does not answer")
+            raise LostError(f"{self.name} was lost")
         return self._client
 
     @contextmanager
