@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from builders import NOW_S, evidence, forecasted, mi, size
-from foresize_forecast.choices import Evidence
+from foresize_forecast.choices import Evidence, in_use_bytes
 from foresize_forecast.decide import Verdict, decide
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
@@ -123,3 +123,41 @@ def test_what_has_no_limit_is_given_none_by_kills(forecast: Forecasted | NoOutlo
     found = decided(evidence(size(100, None)), forecast, killed, limit=LimitStrategy.NONE)
 
     assert size(100, None) == found.target
+
+
+def test_a_rise_does_not_move_a_limit_that_is_not_ours() -> None:
+    """With `None` a limit that a pod has is raised by kills alone."""
+    seen = evidence(size(100, 128), usage_mib=100, rising_bytes=mi(150))
+
+    assert mi(128) == decided(seen, forecasted([100.0] * 12), limit=LimitStrategy.NONE).target.limit_bytes
+
+
+@pytest.mark.parametrize(("until_s", "raised"), [(NOW_S + 1.0, True), (float(NOW_S), False)])
+def test_without_a_forecast_a_rise_is_held_for_its_hour(until_s: float, raised: bool) -> None:  # noqa: FBT001 - a case
+    """What the fast clock saw counts until its hour is over, and then no more."""
+    state = ContainerState(fast_level_bytes=mi(100), fast_until_s=until_s)
+    found = decided(evidence(size(32, 64)), UNKNOWN, state)
+
+    assert raised == ((found.target.limit_bytes or 0) > mi(100))
+    assert raised or found.target == size(32, 64)
+
+
+def test_what_is_not_known_to_leak_is_not_held_as_a_leak() -> None:
+    """With `leak.action: Hold`, but no forecast yet, memory that rises gets its limit."""
+    seen = evidence(size(32, 64), usage_mib=60, rising_bytes=mi(100))
+    found, _ = decide(FREE, seen, UNKNOWN, (WorkloadPolicy(hold_leaks=True), ContainerPolicy()), NOW_S)
+
+    assert Reason.TREND is found.reason
+
+
+def test_a_limit_at_its_request_waits_for_it() -> None:
+    """Its own cooldown is over, the request's is not: that is what it waits for."""
+    waiting = ContainerState(target=size(303, 303), request_needed_at_s=NOW_S - 3600.0)
+    found = decided(evidence(size(303, 303), usage_mib=90), forecasted([100.0] * 12), waiting)
+
+    assert (size(303, 303), Reason.COOLDOWN) == (found.target, found.reason)
+
+
+def test_unknown_use_has_no_margin() -> None:
+    """Nothing is asked for what is not known: 100 x 1.05 + 8 = 113 MiB where it is."""
+    assert (0, mi(113)) == (in_use_bytes(None), in_use_bytes(float(mi(100))))

@@ -34,6 +34,14 @@ def test_a_request_is_raised_the_lead_before_its_peak() -> None:
     assert mi(600) == made.request_at(NOW_S + 50 * 60)
 
 
+def test_a_plan_is_good_before_and_after_its_time() -> None:
+    """A clock that is behind gets the first step, and where no new plan came the last one stands."""
+    made = plan(outlook([60, 600, 70, 70]), lead_s=0, cooldown_s=0)
+
+    assert [mi(60), mi(70)] == [made.request_at(at_s) for at_s in (NOW_S - 1, NOW_S + 86_400)]
+    assert NOW_S + 4 * STEP_S == made.end_s
+
+
 def test_a_change_that_saves_little_is_not_made() -> None:
     """Between two peaks five minutes apart the request stays up when the cooldown is half an hour."""
     # keeping it up costs 540 MiB x 300 s; two changes cost 2 x 0.5 x mean 420 MiB x 1800 s, more.
