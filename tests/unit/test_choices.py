@@ -161,3 +161,23 @@ def test_a_limit_at_its_request_waits_for_it() -> None:
 def test_unknown_use_has_no_margin() -> None:
     """Nothing is asked for what is not known: 100 x 1.05 + 8 = 113 MiB where it is."""
     assert (0, mi(113)) == (in_use_bytes(None), in_use_bytes(float(mi(100))))
+
+
+def test_a_limit_that_use_has_nearly_reached_is_not_raised_for_it() -> None:
+    """Use of 190 MiB with its margin is 207.5: a limit of 200 that is too high for the forecast stays as it is."""
+    found = decided(evidence(size(192, 200), usage_mib=190), forecasted([100.0] * 12))
+
+    assert mi(200) == found.target.limit_bytes
+
+
+def test_without_a_forecast_the_higher_of_kill_and_rise_counts() -> None:
+    """A kill at 200 MiB taught 400; what rises to 100 does not take that away."""
+    state = ContainerState(
+        kills=(Kill(NOW_S - 1, mi(200)),),
+        kill_floor_bytes=mi(400),
+        fast_level_bytes=mi(100),
+        fast_until_s=NOW_S + 1.0,
+    )
+    found = decided(evidence(size(100, 200)), UNKNOWN, state)
+
+    assert (mi(400), Reason.OOM_KILLED) == (found.target.limit_bytes, found.reason)
