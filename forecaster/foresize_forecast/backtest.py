@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foresize_forecast.choose import Candidate
-from foresize_forecast.jumps import NO_JUMPS, OFFSET_BYTES, STEPS, Jumps, expected_cost, held_for, jumps_above, pooled
+from foresize_forecast.jumps import NO_KIN, OFFSET_BYTES, STEPS, Jumps, expected_cost, held_for, jumps_above, pooled
 from foresize_forecast.levels import in_force
 from foresize_forecast.models import Fitted, Model
 from foresize_forecast.outlook import Score
@@ -74,7 +74,7 @@ class Tested:
     def _exceedances(self, row: int) -> float:
         """Hours on record with a jump above the cheapest room."""
         level = float(self.mean_level[row])
-        size = held_for(level, pooled(self.jumps[row], NO_JUMPS, NO_JUMPS), float(self.kill_costs[row]))
+        size = held_for(level, pooled(self.jumps[row], NO_KIN), float(self.kill_costs[row]))
         step = int(np.searchsorted(STEPS, np.log((size + OFFSET_BYTES) / (level + OFFSET_BYTES)) - 1e-9))
         return float(self.jumps[row].counts[step])
 

@@ -1,7 +1,7 @@
 """The rules for a request and for a limit, each on its own: raise on evidence, lower with patience.
 
 A size is lowered when it has not been needed for a cooldown, and by enough to be worth a resize. A limit goes down by
-at most a third at a time.
+at most half at a time.
 """
 
 from __future__ import annotations
@@ -22,13 +22,15 @@ REQUEST_HEADROOM = 0.01
 """A request that moves is set this far above what is needed, so that the next page does not move it again."""
 REQUEST_TOLERANCE = 0.04
 """A request this far from what is planned is moved: less would chase the forecast's own noise."""
+USE_TOLERANCE = 0.03
+"""Use may be this far above the request for less than a reaction: short spikes are what a limit is for."""
 LEAST_DECREASE_BYTES = MIB
 """A smaller saving of a request is not worth a resize."""
 LEAST_LIMIT_DECREASE_BYTES = 4 * MIB
 """The same for a limit."""
 LIMIT_TOLERANCE = 0.05
 """A limit is lowered when it is this far above what is wanted, or twice its head room if that is more."""
-LIMIT_STEP = 1 / 3
+LIMIT_STEP = 1 / 2
 """The share of itself that a limit goes down by at most in one step."""
 REQUEST_DAYS = 1 / 24
 """History below which a request is not lowered: an hour."""
@@ -46,6 +48,8 @@ class Evidence:
     Attributes:
         present: what its pods have now, the largest where they differ; the template's size where it has no pod.
         usage_bytes: highest newest sample of its pods; None where there is none.
+        sustained_bytes: what was in use throughout the last reaction, the highest of its pods; None where there is no
+            sample.
         rising_bytes: where its anonymous memory will be after one more reaction; None where that is unknown.
         started_s: when the youngest of its containers started, Unix seconds; None where none runs.
         room: bounds of a container; its node's and its quota's room are looked at pod by pod.
@@ -54,6 +58,7 @@ class Evidence:
 
     present: Size
     usage_bytes: float | None = None
+    sustained_bytes: float | None = None
     rising_bytes: float | None = None
     started_s: float | None = None
     room: Room = field(default_factory=Room)
@@ -92,12 +97,16 @@ class Choice:
 
 
 def request(case: Case, wanted_bytes: int | None) -> Choice:
-    """The request: what the plan has in force or what is used now, raised at once and lowered after its cooldown."""
+    """The request: what the plan has in force or what is in use, raised at once and lowered after its cooldown.
+
+    Use above it raises it when it lasts, or is far above.
+    """
     before, used = case.before.request_bytes, case.evidence.usage_bytes or 0.0
     if wanted_bytes is None or before is None:
         return Choice(wanted_bytes, Reason.FORECAST)
     target = rounded_up(max(wanted_bytes, used) * (1 + REQUEST_HEADROOM))
-    if wanted_bytes > before * (1 + REQUEST_TOLERANCE) or used > before:
+    lasting = (case.evidence.sustained_bytes or 0.0) > before or used > before * (1 + USE_TOLERANCE)
+    if wanted_bytes > before * (1 + REQUEST_TOLERANCE) or lasting:
         if is_held_leak(case.forecast, case.pace):
             return Choice(before, Reason.LEAKING)
         return Choice(target, Reason.PEAK_AHEAD if wanted_bytes >= used else Reason.IN_USE)
@@ -144,7 +153,7 @@ def floored_limit(case: Case) -> Choice:
     if case.policy.limit is LimitStrategy.KEEP or before is None:
         return Choice(before, Reason.WITHIN_TOLERANCE)
     if isinstance(case.forecast, NoOutlook) and case.raised_by_fast_clock:
-        risen = int(held_for(case.state.fast_level_bytes, PRIOR, case.policy.kill_cost_bytes))
+        risen = int(held_for(case.state.fast_level_bytes, PRIOR, sizing.kill_cost_bytes(case.policy)))
         floor, reason = max((floor, reason), (risen, Reason.TREND), key=lambda each: each[0])
     return Choice(rounded_up(floor), reason) if floor > before else Choice(before, Reason.WITHIN_TOLERANCE)
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 
 WORTH = 0.03
 """A cost lower by less than this share is not worth a dearer model, nor a change of model."""
-MIN_HOURS = 20.0
-"""A record shorter than this (a day with a gap) proves nothing, nor one much shorter than the holder's."""
+MIN_HOURS = 48.0
+"""A record shorter than two days proves nothing: a season has to come again before it is one."""
 
 
 @dataclass(frozen=True, slots=True)

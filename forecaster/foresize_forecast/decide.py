@@ -55,7 +55,9 @@ def decide(
         now_s: Unix seconds.
     """
     pace, policy = policies
-    state = ladder.forget_old_kills(state, now_s, pace.window_s)
+    made_at_s = None if isinstance(forecast, NoOutlook) else float(forecast.outlook.made_at_s)
+    state = ladder.after_use(state, evidence.usage_bytes, now_s)
+    state = ladder.forget_old_kills(state, now_s, pace.window_s, made_at_s)
     held_bytes = _level_held(evidence, forecast, pace, now_s)
     if evidence.rising_bytes is not None and not choices.is_held_leak(forecast, pace):
         state = fast.after_rise(state, evidence.rising_bytes, held_bytes, now_s)

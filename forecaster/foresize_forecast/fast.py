@@ -64,6 +64,11 @@ def ahead(recent: Recent) -> float | None:
     return float(rss[-1] + max(0.0, rate) * REACTION_S)
 
 
+def sustained(recent: Recent) -> float:
+    """The working set that was in use throughout the last reaction, bytes: the lowest sample in it."""
+    return float(recent.working_set[recent.times_s >= recent.times_s[-1] - REACTION_S].min())
+
+
 def level(state: ContainerState, now_s: float) -> float:
     """The level that the fast clock holds at this moment, bytes; 0 where it holds none."""
     return float(state.fast_level_bytes) if now_s < state.fast_until_s else 0.0

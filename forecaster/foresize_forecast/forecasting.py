@@ -46,7 +46,7 @@ class Question:
     overrun: float = 0.03
     """Accepted share of time above the request."""
     horizon_s: int = 86_400
-    kill_cost_bytes: float = 3.0 * GIB
+    kill_cost_bytes: float = 2.0 * GIB
     """What a kill costs, as bytes reserved for a day."""
 
     def __post_init__(self) -> None:

@@ -7,12 +7,13 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from foresize_forecast.forecasting import Question, outlooks
-from foresize_forecast.jumps import Jumps, pooled, together
+from foresize_forecast.jumps import Jumps, Kin, pooled, together
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted, plan
 from foresize_forecast.series import History
 
 Key = TypeVar("Key", bound=Hashable)
+Group = TypeVar("Group", bound=Hashable)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,26 +42,45 @@ def foresee(history: History, wishes: Sequence[Wish]) -> list[Forecasted | NoOut
     ]
 
 
-def pool(
-    forecasts: Mapping[Key, Forecasted | NoOutlook], namespaces: Mapping[Key, str]
-) -> dict[Key, Forecasted | NoOutlook]:
-    """The same forecasts, each with a tail of jumps that it shares with its namespace and the cluster.
+@dataclass(frozen=True, slots=True)
+class Family:
+    """Whose records of jumps a container shares.
 
-    Cheap (a sum over records), so it is done over all that is known whenever some of it is new.
+    Attributes:
+        namespace: its own.
+        siblings: what the same containers of other replicas have in common; its own name where it has none.
+    """
+
+    namespace: str
+    siblings: Hashable
+
+
+def pool(
+    forecasts: Mapping[Key, Forecasted | NoOutlook], families: Mapping[Key, Family]
+) -> dict[Key, Forecasted | NoOutlook]:
+    """The same forecasts, each with a tail of jumps that it shares with siblings, namespace and cluster.
+
+    Cheap (sums over records), so it is done over all that is known whenever some of it is new.
 
     Args:
         forecasts: of all containers known.
-        namespaces: of the same containers.
+        families: of the same containers.
     """
     known = {key: each for key, each in forecasts.items() if isinstance(each, Forecasted)}
-    records: dict[str, list[Jumps]] = {}
+    siblings = _sums(known, {key: (families[key].namespace, families[key].siblings) for key in known})
+    namespaces = _sums(known, {key: families[key].namespace for key in known})
+    cluster = together(namespaces.values())
+    shared: dict[Key, Forecasted | NoOutlook] = dict(forecasts)
     for key, each in known.items():
-        records.setdefault(namespaces[key], []).append(each.outlook.jumps)
-    like = {namespace: together(own) for namespace, own in records.items()}
-    everyone = together(like.values())
-    return {
-        key: replace(each, tail=pooled(each.outlook.jumps, like[namespaces[key]], everyone))
-        if isinstance(each, Forecasted)
-        else each
-        for key, each in forecasts.items()
-    }
+        of = families[key]
+        kin = Kin(siblings[of.namespace, of.siblings], namespaces[of.namespace], cluster)
+        shared[key] = replace(each, tail=pooled(each.outlook.jumps, kin))
+    return shared
+
+
+def _sums(known: Mapping[Key, Forecasted], groups: Mapping[Key, Group]) -> dict[Group, Jumps]:
+    """The records of each group as one."""
+    records: dict[Group, list[Jumps]] = {}
+    for key, each in known.items():
+        records.setdefault(groups[key], []).append(each.outlook.jumps)
+    return {group: together(own) for group, own in records.items()}

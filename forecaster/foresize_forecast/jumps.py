@@ -1,8 +1,9 @@
 """How far memory jumps above what was held for it, how often, and what head room that is worth.
 
 A size follows usage from tick to tick; what kills is the jump that comes faster than that. Jumps are rare, so one
-container's own record says little: it is pooled with that of its namespace (load comes to an application as a whole)
-and of the cluster. How much room is left for them follows from cost: bytes that lie idle against kills.
+container's own record says little: it is pooled with those of its siblings (the same container of other replicas), of
+its namespace (load comes to an application as a whole) and of the cluster. How much room is left for jumps follows from
+cost: bytes that lie idle against kills.
 """
 
 from __future__ import annotations
@@ -26,11 +27,13 @@ HOUR_S = 3600
 DAY_HOURS = 24.0
 HALF_LIFE_HOURS = 14 * DAY_HOURS
 """What is two weeks old counts half."""
-OWN_PRIOR_HOURS = 24.0
-"""A container's own record weighs as much as its namespace's when it is a day long."""
-LIKE_PRIOR_HOURS = 480.0
+OWN_PRIOR_HOURS = 96.0
+"""A container's own record weighs as much as its siblings' when it is four days long."""
+SIBLINGS_PRIOR_HOURS = 48.0
+"""The same for siblings and their namespace: two container-days."""
+NAMESPACE_PRIOR_HOURS = 480.0
 """The same for a namespace and the cluster: twenty container-days."""
-EVERYONE_PRIOR_HOURS = 2000.0
+CLUSTER_PRIOR_HOURS = 2000.0
 PRIOR_SHARES: FloatArray = np.minimum(0.02, 2e-5 / (STEPS + 0.001))
 """Share of hours with a jump above each step where nothing is known: heavy-tailed, about one day in 200 above 10 %."""
 
@@ -74,18 +77,31 @@ def together(records: Iterable[Jumps]) -> Jumps:
     return Jumps(counts, hours)
 
 
-def pooled(own: Jumps, like: Jumps, everyone: Jumps) -> Tail:
-    """A container's tail: its own record, filled up by its namespace's, by the cluster's, by what is usual.
+@dataclass(frozen=True, slots=True)
+class Kin:
+    """The records that a container's own is filled up with, each with its own in it."""
+
+    siblings: Jumps = NO_JUMPS
+    namespace: Jumps = NO_JUMPS
+    cluster: Jumps = NO_JUMPS
+
+
+NO_KIN = Kin()
+
+
+def pooled(own: Jumps, kin: Kin) -> Tail:
+    """A container's tail: its own record, filled up by its siblings', its namespace's, the cluster's, by what is usual.
 
     Each level is a mean of its own share and of the level above, by hours on record against the prior hours.
 
-    Worked: 24 own hours, 3 of them with a jump above a step that the namespace has in 1 % of its hours:
-    (3 + 24 x 0.01) / (24 + 24) = 6.75 %.
+    Worked: 96 own hours, 3 of them with a jump above a step that its siblings have in 1 % of their hours:
+    (3 + 96 x 0.01) / (96 + 96) = 2.06 %.
     """
     shares = PRIOR_SHARES
     for record, prior_hours in (
-        (everyone, EVERYONE_PRIOR_HOURS),
-        (like, LIKE_PRIOR_HOURS),
+        (kin.cluster, CLUSTER_PRIOR_HOURS),
+        (kin.namespace, NAMESPACE_PRIOR_HOURS),
+        (kin.siblings, SIBLINGS_PRIOR_HOURS),
         (own, OWN_PRIOR_HOURS),
     ):
         shares = (record.counts + prior_hours * shares) / (record.hours + prior_hours)
@@ -116,7 +132,7 @@ def expected_cost(mean_level: PerContainer, records: list[Jumps], kill_cost: Flo
 
     Shape (containers,). The tails are the containers' own over `PRIOR`: models are compared by their own records.
     """
-    shares = np.array([pooled(record, NO_JUMPS, NO_JUMPS).shares for record in records]).reshape(-1, STEPS.size)
+    shares = np.array([pooled(record, NO_KIN).shares for record in records]).reshape(-1, STEPS.size)
     base = mean_level[:, np.newaxis] + OFFSET_BYTES
     room = base * (1 + GROWTHS) - OFFSET_BYTES
     cheapest: PerContainer = (room + kill_cost[:, np.newaxis] * DAY_HOURS * shares).min(axis=1)

@@ -13,6 +13,9 @@ from foresize_forecast.state import KILLS_KEPT, Attempt, ContainerState
 
 KILL_FACTOR = 2
 FULL_FLOOR_S = 86_400
+"""How long twice the killing limit is held: what is needed once a day comes again within it."""
+SEEN_FLOOR_S = 3600
+"""How long at least where more than the killing limit has been used since, so that the need is known."""
 LASTING_FACTOR = 1.2
 SAME_KILL_S = 2.0
 """Reports of one kill may differ by this much: the kubelet's clock has whole seconds and status is written again."""
@@ -32,24 +35,45 @@ def after_kill(state: ContainerState, kill: Kill) -> ContainerState:
     if kill.limit_bytes is None:
         return replace(state, kills=kills)
     floor = max(KILL_FACTOR * kill.limit_bytes, state.kill_floor_bytes, state.limit_before_lowering or 0)
-    return replace(state, kills=kills, kill_floor_bytes=floor, limit_before_lowering=None)
+    return replace(state, kills=kills, kill_floor_bytes=floor, need_seen_at_s=0.0, limit_before_lowering=None)
 
 
-def forget_old_kills(state: ContainerState, now_s: float, window_s: int) -> ContainerState:
-    """The floor comes down a day after the last kill, to a fifth above the highest limit that killed.
+def after_use(state: ContainerState, used_bytes: float | None, now_s: float) -> ContainerState:
+    """The memory after a sample: a kill hides how much was needed, until more than its limit is seen in use."""
+    if not state.kills or state.need_seen_at_s or used_bytes is None or used_bytes <= highest_killer(state):
+        return state
+    return replace(state, need_seen_at_s=now_s)
 
-    By then the forecast has seen what the container really needs. The rest is forgotten a window after the last kill.
+
+def highest_killer(state: ContainerState) -> int:
+    """The highest limit that killed, bytes; 0 where none did."""
+    return max((kill.limit_bytes for kill in state.kills if kill.limit_bytes is not None), default=0)
+
+
+def forget_old_kills(state: ContainerState, now_s: float, window_s: int, forecast_at_s: float | None) -> ContainerState:
+    """The floor comes down when it has served, and is forgotten a window after the last kill.
+
+    Where more than the limit that killed has been used since, a forecast made an hour after the kill or later knows
+    the need, and how sudden it came: the floor goes. Else it comes down a day after the kill, to a fifth above the
+    highest limit that killed.
+
+    Args:
+        state: the container's memory.
+        now_s: Unix seconds.
+        window_s: how long kills are remembered.
+        forecast_at_s: when its forecast was made, Unix seconds; None without one.
     """
     if not state.kills:
         return state
-    since_s = now_s - state.kills[-1].at_s
-    if since_s > window_s:
-        return replace(state, kills=(), kill_floor_bytes=0)
-    if since_s <= FULL_FLOOR_S:
-        return state
-    killers = [kill.limit_bytes for kill in state.kills if kill.limit_bytes is not None]
-    kept = int(LASTING_FACTOR * max(killers, default=0))
-    return replace(state, kill_floor_bytes=kept) if kept < state.kill_floor_bytes else state
+    killed_at_s = state.kills[-1].at_s
+    if now_s - killed_at_s > window_s:
+        return replace(state, kills=(), kill_floor_bytes=0, need_seen_at_s=0.0)
+    if state.need_seen_at_s and forecast_at_s is not None:
+        known = forecast_at_s >= max(state.need_seen_at_s, killed_at_s + SEEN_FLOOR_S)
+        return replace(state, kill_floor_bytes=0) if known else state
+    kept = int(LASTING_FACTOR * highest_killer(state))
+    lowered = now_s - killed_at_s > FULL_FLOOR_S and kept < state.kill_floor_bytes
+    return replace(state, kill_floor_bytes=kept) if lowered else state
 
 
 def cgroup_may_be_stale(container: ContainerView, attempt: Attempt | None) -> bool:

@@ -51,7 +51,7 @@ class LimitStrategy(StrEnum):
 class ContainerPolicy:
     """What a MemoryPolicy asks for one container. Defaults are the CRD's."""
 
-    min_bytes: int = 4 * MIB
+    min_bytes: int = 256 * KIB
     max_bytes: int | None = None
     overrun: float = 0.03
     """Accepted share of time above the request, above 0 and at most 0.5."""
@@ -59,7 +59,7 @@ class ContainerPolicy:
     limit_headroom: float = 0.1
     """Share that the limit adds to what is held for the peak and its jumps, so that it need not move with every peak
     (strategy Forecast)."""
-    kill_cost_bytes: int = 3 * GIB
+    kill_cost_bytes: int = 2 * GIB
     """What a kill is worth: as many bytes reserved for a day. A higher one buys more room for jumps."""
     limit_ratio: float = 2.0
     """Limit over request (strategy Ratio)."""

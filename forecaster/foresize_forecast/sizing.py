@@ -17,6 +17,9 @@ STARTUP_MARGIN = 0.1
 """Over the highest start seen: starts are few, so their maximum is a weak estimate."""
 TIED_HEADROOM = 0.02
 """Head room of a limit that is the request as well, and is paid for as such."""
+LIMIT_WEIGHT = 0.5
+"""What a byte of a limit above the request costs, in bytes reserved: nobody is billed for it, but the node has to have
+it when several are used at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +60,16 @@ def headroom(policy: ContainerPolicy) -> float:
     return TIED_HEADROOM if policy.limit is LimitStrategy.EQUAL_REQUEST else policy.limit_headroom
 
 
+def kill_cost_bytes(policy: ContainerPolicy) -> float:
+    """What a kill costs, in bytes of limit held for a day: more of them where they are not reserved as well."""
+    weight = 1.0 if policy.limit is LimitStrategy.EQUAL_REQUEST else LIMIT_WEIGHT
+    return policy.kill_cost_bytes / weight
+
+
 def _held(forecast: Forecasted, level_bytes: float, policy: ContainerPolicy) -> float:
     """What is held over a level, at least what a start takes, bytes."""
     startup = (forecast.outlook.startup_peak_bytes or 0) * (1 + STARTUP_MARGIN)
-    return max(forecast.held(level_bytes, policy.kill_cost_bytes), startup, LEAST_LIMIT_BYTES)
+    return max(forecast.held(level_bytes, kill_cost_bytes(policy)), startup, LEAST_LIMIT_BYTES)
 
 
 def _size(forecast: Forecasted, request_bytes: int, level_bytes: float, policy: ContainerPolicy) -> Size:

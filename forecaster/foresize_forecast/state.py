@@ -45,6 +45,8 @@ class ContainerState:
     """The newest `KILLS_KEPT`, oldest first."""
     kill_floor_bytes: int = 0
     """The limit that the kills have taught; it ends with the window after the last of them."""
+    need_seen_at_s: float = 0.0
+    """When it first used more than every limit that killed, since the last kill; 0 where it has not."""
     fast_level_bytes: int = 0
     """The level that the fast clock saw."""
     fast_until_s: float = 0.0
@@ -132,6 +134,7 @@ def _dump_container(state: ContainerState) -> dict[str, Any]:
             "limitBeforeLowering": state.limit_before_lowering,
             "kills": [[kill.at_s, kill.limit_bytes] for kill in state.kills],
             "killFloor": state.kill_floor_bytes,
+            "needSeenAt": state.need_seen_at_s,
             "fastLevel": state.fast_level_bytes,
             "fastUntil": state.fast_until_s,
             "fastRaises": list(state.fast_raises_s),
@@ -156,6 +159,7 @@ def _load_container(stored: Mapping[str, Any]) -> ContainerState:
         limit_before_lowering=stored.get("limitBeforeLowering"),
         kills=tuple(Kill(at_s, limit_bytes) for at_s, limit_bytes in stored.get("kills", [])),
         kill_floor_bytes=stored.get("killFloor", 0),
+        need_seen_at_s=stored.get("needSeenAt", 0.0),
         fast_level_bytes=stored.get("fastLevel", 0),
         fast_until_s=stored.get("fastUntil", 0.0),
         fast_raises_s=tuple(stored.get("fastRaises", [])),

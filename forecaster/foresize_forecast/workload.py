@@ -148,11 +148,13 @@ def _evidence(name: str, seen: Observation) -> Evidence:
     present = max((view.size for _, view in views), key=_weight, default=seen.template[name])
     recents = [(view, seen.recent[pod.name, name]) for pod, view in views if (pod.name, name) in seen.recent]
     usage = max((recent.usage_bytes for _, recent in recents), default=None)
+    sustained = max((fast.sustained(recent) for _, recent in recents), default=None)
     rising = [reached for _, recent in recents if (reached := fast.ahead(recent)) is not None]
     starts_s = [view.running_since_s for _, view in views if view.running_since_s is not None]
     return Evidence(
         present,
         usage,
+        sustained,
         max(rising, default=None),
         max(starts_s, default=None),
         seen.bounds,

@@ -15,7 +15,7 @@ from foresize.guard import Assignment
 from foresize.policy import Policy
 from foresize.workloads import Workload
 from foresize_forecast.forecasting import Question
-from foresize_forecast.foresee import Wish, pool
+from foresize_forecast.foresee import Family, Wish, pool
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.prometheus import (
@@ -28,6 +28,7 @@ from foresize_forecast.prometheus import (
     pod_pattern,
 )
 from foresize_forecast.series import ContainerKey
+from foresize_forecast.sizing import kill_cost_bytes
 
 logger = logging.getLogger(__name__)
 
@@ -118,7 +119,7 @@ class Forecasts:
         """What is new of some containers' jumps bears on the tails of all."""
         with self._lock:
             known = {(key, name): each for key, kept in self.foreseen.items() for name, each in kept.forecasts.items()}
-            shared = pool(known, {of: of[0][0] for of in known})
+            shared = pool(known, {of: Family(of[0][0], of) for of in known})
             for key, kept in self.foreseen.items():
                 self.foreseen[key] = replace(kept, forecasts={name: shared[key, name] for name in kept.forecasts})
 
@@ -175,7 +176,7 @@ def _wish(key: ContainerKey, policies: Mapping[Key, Policy]) -> Wish | None:
     asked = pace.container(key.container)
     if asked is None:
         return None
-    return Wish(Question(asked.overrun, pace.horizon_s, float(asked.kill_cost_bytes)), pace.lead_s, pace.cooldown_s)
+    return Wish(Question(asked.overrun, pace.horizon_s, kill_cost_bytes(asked)), pace.lead_s, pace.cooldown_s)
 
 
 def _foreseen(

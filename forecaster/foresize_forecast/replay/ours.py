@@ -15,7 +15,7 @@ from foresize_forecast import fast, ladder
 from foresize_forecast.choices import LEAST_DECREASE_BYTES, REQUEST_HEADROOM, REQUEST_TOLERANCE, Evidence
 from foresize_forecast.decide import Verdict, decide
 from foresize_forecast.forecasting import Question
-from foresize_forecast.foresee import Wish, foresee, pool
+from foresize_forecast.foresee import Family, Wish, foresee, pool
 from foresize_forecast.levels import starting
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
@@ -24,6 +24,7 @@ from foresize_forecast.reasons import Reason
 from foresize_forecast.replay.trace import Sizes, Told, Trace, Track, first_sizes
 from foresize_forecast.series import BoolArray, ContainerKey, FloatArray, History
 from foresize_forecast.sizes import KIB, ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
+from foresize_forecast.sizing import kill_cost_bytes
 from foresize_forecast.state import ContainerState
 
 NOT_YET = NoOutlook("NotForecastYet", "its first forecast is on the way")
@@ -57,10 +58,11 @@ class Foresize:
     def _foresee(self, trace: Trace, column: int, policy: ContainerPolicy) -> Sequence[Forecasted | NoOutlook]:
         if not column:
             return [NOT_YET] * len(trace.series)
-        question = Question(policy.overrun, self.pace.horizon_s, float(policy.kill_cost_bytes))
+        question = Question(policy.overrun, self.pace.horizon_s, kill_cost_bytes(policy))
         wish = Wish(question, self.pace.lead_s, self.pace.cooldown_s)
         made = foresee(_window(trace, column, self.pace.window_s), [wish] * len(trace.series))
-        pooled = pool(dict(enumerate(made)), dict(enumerate(trace.namespaces)))
+        kin = [Family(*each) for each in zip(trace.namespaces, trace.siblings, strict=True)]
+        pooled = pool(dict(enumerate(made)), dict(enumerate(kin)))
         return [pooled[row] for row in range(len(made))]
 
 
@@ -107,9 +109,11 @@ class _Walk:
         present = self.state.target or Size(int(self.first), int(self.first))
         if present.limit_bytes is not None and used > present.limit_bytes:
             self.state = ladder.after_kill(self.state, Kill(now_s, present.limit_bytes))
+        lasting = float(signs.lasting[place])
         evidence = Evidence(
             present,
             usage_bytes=None if np.isnan(used) else used,
+            sustained_bytes=None if np.isnan(lasting) else lasting,
             rising_bytes=None if np.isnan(ahead) else ahead,
             started_s=now_s if signs.starts[place] else None,
         )
@@ -119,7 +123,7 @@ class _Walk:
 
 ROUNDING, ROUNDING_BYTES = 0.02, LEAST_DECREASE_BYTES + 64 * KIB
 """What rounding and the least decrease can come to: signs are read generously, a decision too many is harmless."""
-QUIET = (Reason.WITHIN_TOLERANCE, Reason.COOLDOWN, Reason.NO_OUTLOOK)
+QUIET = (Reason.WITHIN_TOLERANCE, Reason.COOLDOWN, Reason.NO_OUTLOOK, Reason.STALE_DATA)
 """Reasons of decisions that stay as they are until there is a sign."""
 
 
@@ -134,6 +138,7 @@ class _Signs:
         column: the first interval.
         now_s: its start, Unix seconds.
         used: newest sample, bytes; NaN without one.
+        lasting: what was in use throughout the last reaction, bytes; NaN without a sample.
         ahead: where the fast clock thinks it goes, bytes; NaN without a sample.
         starts: whether the container is away or has just started.
         planned: the plan's request, bytes.
@@ -143,6 +148,7 @@ class _Signs:
     column: int
     now_s: FloatArray
     used: FloatArray
+    lasting: FloatArray
     ahead: FloatArray
     starts: BoolArray
     planned: FloatArray
@@ -163,6 +169,7 @@ class _Signs:
         usage = np.concatenate([[np.nan, np.nan], trace.usage[row, :end]])[column:]  # from two intervals before
         used, before = usage[1:-1], usage[:-2]
         ahead = used + np.nan_to_num(np.maximum(used - before, 0.0))
+        lasting = _sustained(trace.usage[row, :end], 1 + fast.REACTION_S // trace.grid.step_s)[column:]
         pace, foreseen = forecast
         if isinstance(foreseen, NoOutlook):
             planned = level = np.full(end - column, np.nan)
@@ -171,7 +178,7 @@ class _Signs:
             level = np.array([foreseen.outlook.level_at(now, pace.lead_s) for now in now_s])
             seen = float(foreseen.outlook.seen_peak_bytes)
             level = np.where(starts[column:end], np.maximum(level, seen), level)
-        return cls(column, now_s, used, ahead, starts[column:end], planned, level)
+        return cls(column, now_s, used, lasting, ahead, starts[column:end], planned, level)
 
     def wakes(
         self, at: int, state: ContainerState, target: Size, policies: tuple[WorkloadPolicy, ContainerPolicy]
@@ -184,6 +191,7 @@ class _Signs:
             (used > (target.limit_bytes or np.inf))
             | (self.ahead[rest] > np.maximum(level, fast.level(state, float(self.now_s[here]))))
             | (np.isnan(used) != np.isnan(self.used[here]))
+            | ((used > ladder.highest_killer(state)) & (bool(state.kills) and not state.need_seen_at_s))
             | (self.starts[rest] != self.starts[here])
             | _moved(self.level, here)
         )
@@ -216,6 +224,14 @@ class _Signs:
             state.limit_changed_at_s + cooldown_s,
             *(moment + 1e-3 for moment in kills),
         )
+
+
+def _sustained(usage: FloatArray, samples: int) -> FloatArray:
+    """The lowest of the newest `samples` before each interval, shape (time,); NaN without a newest one."""
+    padded = np.concatenate([np.full(samples, np.nan), usage[:-1]])
+    windows = np.lib.stride_tricks.sliding_window_view(padded, samples)
+    lowest: FloatArray = np.where(np.isnan(windows[:, -1]), np.nan, np.fmin.reduce(windows, axis=1))
+    return lowest
 
 
 def _moved(values: FloatArray, here: int) -> BoolArray:
