@@ -23,11 +23,11 @@ DEFAULTS: Mapping[str, Any] = {
     "spec.apply.running": "None",
     "spec.apply.template": False,
     "spec.containers": [{"name": "*"}],
-    "spec.containers[].min": "4Mi",
+    "spec.containers[].min": "256Ki",
     "spec.containers[].request.overrun": 0.03,
     "spec.containers[].limit.strategy": "Forecast",
     "spec.containers[].limit.headroom": 0.1,
-    "spec.containers[].limit.killCost": "3Gi",
+    "spec.containers[].limit.killCost": "2Gi",
     "spec.containers[].limit.ratio": 2,
     "spec.history.window": "14d",
     "spec.history.step": "5m",
@@ -219,7 +219,7 @@ def _workload(spec: Fields) -> WorkloadPolicy:
 def _container(row: Fields) -> tuple[str, ContainerPolicy]:
     limit = row.group("limit")
     policy = ContainerPolicy(
-        min_bytes=row.memory_bytes("min", "1Mi", "16Ti"),
+        min_bytes=row.memory_bytes("min", "64Ki", "16Ti"),
         max_bytes=row.memory_bytes("max", "1Mi", "16Ti") if row.given("max") else None,
         overrun=row.group("request").number("overrun", 0.0001, 0.5),
         limit=limit.choice("strategy", {str(each): each for each in LimitStrategy}),
@@ -229,7 +229,9 @@ def _container(row: Fields) -> tuple[str, ContainerPolicy]:
     )
     if policy.max_bytes is not None and policy.min_bytes > policy.max_bytes:
         least, most = row.value("min"), row.value("max")
-        raise Invalid(f"{row.at('min')} is {least!r}: must not be above {row.at('max')}, {most!r} (4Mi where not set)")
+        raise Invalid(
+            f"{row.at('min')} is {least!r}: must not be above {row.at('max')}, {most!r} (256Ki where not set)"
+        )
     return row.text("name", CONTAINER, "a container's name, where * stands for any characters"), policy
 
 

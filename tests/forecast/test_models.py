@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from forecast.curves import MIB, daily, days, history, noise
 from foresize_forecast.models import Model, daily_origins
 from foresize_forecast.models.peaks import (
-    DecayedPercentile,
     RecentPeak,
     SeasonalPeak,
     last_days,
@@ -27,7 +26,7 @@ STEP_S = 4 * HOUR_S
 """Six intervals a day: small histories are days long."""
 DAY = 6
 QUICK = settings(max_examples=15, deadline=None)
-CHEAP: tuple[Model, ...] = (RecentPeak(), DecayedPercentile(), Trend(), *seasonal_peaks())
+CHEAP: tuple[Model, ...] = (RecentPeak(), Trend(), *seasonal_peaks())
 ALL: tuple[Model, ...] = (*CHEAP, Prophet())
 named = pytest.mark.parametrize("model", ALL, ids=lambda model: model.name)
 
@@ -137,19 +136,6 @@ def test_recent_peaks_path_is_its_forecast(curve: FloatArray, data: st.DataObjec
     assert np.isnan(said) or said == path(RecentPeak(), of)[0, column]
 
 
-@QUICK
-@given(curve=curves(least=2), data=st.data())
-def test_the_decayed_percentiles_path_is_its_forecast_at_the_bounds_of_hours(
-    curve: FloatArray, data: st.DataObject
-) -> None:
-    """Of ten minutes each: at every hour what is backtested is what would have run."""
-    of = history(np.repeat(curve, 6) + np.arange(6 * curve.size) % 5, step_s=600)
-    column = data.draw(st.integers(1, curve.size - 1)) * 6
-    said = next_interval(DecayedPercentile(), of, column)
-
-    assert np.isnan(said) or said == path(DecayedPercentile(), of)[0, column]
-
-
 @pytest.mark.parametrize("model", seasonal_peaks()[:4], ids=lambda model: model.name)
 @QUICK
 @given(curve=curves(), data=st.data())
@@ -185,18 +171,6 @@ def test_the_recent_peak_is_that_of_the_last_day_with_measurements() -> None:
 
     assert 300 * MIB == next_interval(RecentPeak(), of, gone.size)
     assert [100, 100, 100, 100, 300, 100] == (last_days(of)[0] / MIB).tolist()
-
-
-def test_a_decayed_percentile_forgets_an_old_peak() -> None:
-    """One high hour, then hours of 100 MiB: nine tenths of the weight are below the peak after some hours."""
-    # Weights 1, d, d^2, ... with d = 0.5 ** (1 / 24). After n hours the oldest has d^(n - 1) of (1 - d^n) / (1 - d):
-    # a tenth or less of it from n = 10 on (d^9 = 0.771, sum 8.79: 8.8 %; n = 9: 0.794 of 8.03, 9.9 %; n = 8: 11 %).
-    curve = np.concatenate([[500.0], np.full(30, 100.0)])
-    percentile = path(DecayedPercentile(), history(curve, step_s=HOUR_S))[0] / MIB
-
-    assert np.isnan(percentile[0])
-    assert [500] * 8 == percentile[1:9].tolist()
-    assert [100] * 22 == percentile[9:].tolist()
 
 
 def test_a_peak_is_good_for_its_tolerance() -> None:

@@ -1,12 +1,10 @@
-"""Models that repeat what was: the last day, hours weighed by age, or the same time of earlier days."""
+"""Models that repeat what was: the last day, or the same time of earlier days."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
 from foresize_forecast.levels import highest_before, recent_peaks
 from foresize_forecast.models import Forecast, refusals, without
@@ -47,49 +45,6 @@ class FittedRecentPeak:
     def path(self) -> PerContainerAndTime:
         """The day's peak before each interval."""
         return recent_peaks(self.history.usage, max(1, DAY_S // self.history.grid.step_s))
-
-
-@dataclass(frozen=True, slots=True)
-class DecayedPercentile:
-    """A percentile of hourly peaks, of which an older one counts less: what is left of peaks that come at random."""
-
-    name: str = "DecayedPercentile"
-    cost: int = 2
-    min_days: float = 0.25
-    level: float = 0.9
-    half_life_s: int = DAY_S
-
-    def fit(self, history: History) -> FittedDecayedPercentile:
-        """Weigh the hourly peaks."""
-        factor = max(1, HOUR_S // history.grid.step_s)
-        hourly = history.block_peaks(factor).usage
-        decay = 0.5 ** (factor * history.grid.step_s / self.half_life_s)
-        by_hour = _decayed_percentiles(hourly, decay, self.level)
-        return FittedDecayedPercentile(history, factor, by_hour, last_days(history), refusals(history, self.min_days))
-
-
-@dataclass(frozen=True, slots=True)
-class FittedDecayedPercentile:
-    """The percentile before each hour and after the last one, shape (containers, hours + 1)."""
-
-    history: History
-    factor: int
-    by_hour: FloatArray
-    last_day: FloatArray
-    refused: tuple[str | None, ...]
-
-    def forecast(self, intervals: int, levels: tuple[float, ...]) -> Forecast:
-        """The percentile as the peak; as levels the last day's own quantiles below it."""
-        peak = self.by_hour[:, -1:]
-        below = np.fmin(row_quantiles(self.last_day, levels)[:, :, np.newaxis], peak)
-        flat = np.concatenate([peak[np.newaxis], below])
-        return _flat(self.history, intervals, levels, flat, self.refused)
-
-    def path(self) -> PerContainerAndTime:
-        """Each interval has the percentile of the hours before its own."""
-        spread = np.repeat(self.by_hour[:, :-1], self.factor, axis=1)
-        lead = self.history.grid.count - spread.shape[1]
-        return np.pad(spread, ((0, 0), (lead, 0)), constant_values=np.nan)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,36 +164,3 @@ def _flat(
     """The same in every interval: `flat` has shape (1 + levels, containers, 1), the mean before the quantiles."""
     spread = np.broadcast_to(flat, (*flat.shape[:2], intervals))
     return Forecast(history.grid.after(intervals), without(refused, spread[0]), levels, spread[1:], refused)
-
-
-@njit(cache=True)
-def _decayed_percentiles(hourly: FloatArray, decay: float, level: float) -> FloatArray:  # pragma: no cover - compiled
-    containers, hours = hourly.shape
-    found = np.full((containers, hours + 1), np.nan)
-    for row in range(containers):
-        values = np.empty(hours)
-        weights = np.empty(hours)
-        known = 0
-        for hour in range(hours + 1):
-            if known > 0:
-                total = weights[:known].sum()
-                left = (1.0 - level) * total
-                above = 0.0
-                for at in range(known - 1, -1, -1):
-                    above += weights[at]
-                    if above > left:
-                        found[row, hour] = values[at]
-                        break
-            if hour == hours or math.isnan(hourly[row, hour]):
-                continue
-            for at in range(known):
-                weights[at] *= decay
-            place = known
-            while place > 0 and values[place - 1] > hourly[row, hour]:
-                values[place] = values[place - 1]
-                weights[place] = weights[place - 1]
-                place -= 1
-            values[place] = hourly[row, hour]
-            weights[place] = 1.0
-            known += 1
-    return found
