@@ -16,7 +16,6 @@ FILE has what `foresize replay --json` has, with policies `foresize` (default se
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -33,7 +32,7 @@ from foresize_forecast.replay.ours import Foresize
 from foresize_forecast.replay.peers import Vpa
 from foresize_forecast.replay.playing import Play
 from foresize_forecast.replay.resample import LEVEL, clusters, differences
-from foresize_forecast.replay.results import known, results
+from foresize_forecast.replay.results import NODE_NAMES, known, results
 from foresize_forecast.replay.trace import Trace, Track
 from foresize_forecast.series import IntArray
 from foresize_forecast.sizes import GIB, ContainerPolicy
@@ -89,7 +88,7 @@ def main(path: Path, target: Path | None) -> None:
     for track in grids:
         _show(track, found)
     if target:
-        target.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        plays.write(found, target)
 
 
 def _named(grid: Sequence[ContainerPolicy]) -> Mapping[str, ContainerPolicy]:
@@ -98,7 +97,7 @@ def _named(grid: Sequence[ContainerPolicy]) -> Mapping[str, ContainerPolicy]:
 
 
 def _name(policy: ContainerPolicy) -> str:
-    return f"kill {policy.kill_cost_bytes / GIB:g} GiB, overrun {policy.overrun:.0%}"
+    return f"killCost {policy.kill_cost_bytes / GIB:g} GiB, overrun {policy.overrun:.0%}"
 
 
 def _fitted(settings: Mapping[str, Play], vpa: Play, fold: IntArray, objective: Objective) -> Fitted:
@@ -150,7 +149,7 @@ def _show(track: Track, found: Mapping[str, Any]) -> None:
     print(f"\n{track.value}: every setting on all series")
     for name, each in fitted["settings"].items():
         print(
-            f"  {name:26s} slack {each['slack_bytes']:6.2%}, limit ratio {each['limit_ratio']:5.2f}, "
+            f"  {name:29s} slack {each['slack_bytes']:6.2%}, limit ratio {each['limit_ratio']:5.2f}, "
             f"overrun {each['overrun']:.3%}, {each['kill_episodes']:3d} episodes, "
             f"{each['kill_minutes_per_day']:.4f} minutes a day"
         )
@@ -176,8 +175,9 @@ def _table(heading: str, rows: Mapping[str, Mapping[str, Any]]) -> None:
     counts = next(iter(rows.values()))["counts"]
     of = f"{counts['series']} series, {counts['namespaces']} namespaces, {counts['container_days']:.0f} container-days"
     print(f"\n{heading + ' (' + of + ')':66s}" + "".join(f"{policy:>12s}" for policy in rows))
-    for name in TOLD:
-        print(f"  {name:64s}" + "".join(f"{_number(each[name]):>12s}" for each in rows.values()))
+    for name in (*TOLD, *NODE_NAMES):
+        if all(name in each for each in rows.values()):
+            print(f"  {name:64s}" + "".join(f"{_number(each[name]):>12s}" for each in rows.values()))
     for name, words in (("kill_episodes", "kill episodes"), ("kill_episodes_by_namespace", "namespaces with kills")):
         values = [each["counts"][name] for each in rows.values()]
         print(f"  {words:64s}" + "".join(f"{len(each) if isinstance(each, dict) else each:12d}" for each in values))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 import multiprocessing
 import os
 import sys
@@ -83,6 +85,19 @@ def play(trace: Trace, wished: Sequence[Wished]) -> Mapping[tuple[Track, str], P
         finally:
             pool.shutdown(cancel_futures=True)
     return {(each.track, each.name): made[each.track, each.name] for each in wished}
+
+
+def write(found: Mapping[str, Any], target: Path) -> None:
+    """Figures as JSON, with null for what is no number."""
+    target.write_text(json.dumps(_cleaned(found), indent=1, allow_nan=False) + "\n", encoding="utf-8")
+
+
+def _cleaned(value: Any) -> Any:  # noqa: ANN401 - whatever JSON holds
+    if isinstance(value, Mapping):
+        return {key: _cleaned(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_cleaned(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _begin(trace: Trace, progress: Any) -> None:  # noqa: ANN401 - an array in shared memory has no type of its own
