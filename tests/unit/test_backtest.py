@@ -41,7 +41,9 @@ def test_flat_memory_is_held_exactly() -> None:
     assert (0, 1, 0) == (score.slack, score.coverage, score.exceedances)
     assert score.hours == pytest.approx(on_record(10 * DAY - 1))  # nothing was held in the first hour
     assert mi(100) == found.mean_level[0]
-    assert mi(100) <= score.cost_bytes <= mi(112)
+    # 189 hours without a jump against 96 of what is usual leave 96 / 285 = 0.337 of the usual share. Room of g costs
+    # 164 g, kills 3072 x 24 x 0.337 x 2e-5 / g = 0.497 / g (MiB): least where both are equal, 2 x sqrt(164 x 0.497) = 18.
+    assert score.cost_bytes == pytest.approx(mi(118), rel=0.005)
 
 
 def test_what_is_held_above_use_is_slack() -> None:

@@ -15,9 +15,10 @@ def test_the_policys_minimum_and_maximum_hold() -> None:
     assert size(32, 1024) == clamp(size(10, 5000), asked, Room())
 
 
-def test_a_size_has_at_least_four_mebibytes() -> None:
-    """Unless a policy says otherwise: less is not worth a resize."""
-    assert size(4, 20) == clamp(size(1, 20), ContainerPolicy(), Room())
+def test_a_size_has_at_least_a_quarter_of_a_mebibyte() -> None:
+    """Unless a policy says otherwise: a pause container takes that little, and hardly anything takes less."""
+    assert size(0.25, 20) == clamp(size(0.1, 20), ContainerPolicy(), Room())
+    assert size(0.5, 20) == clamp(size(0.5, 20), ContainerPolicy(), Room())
 
 
 def test_a_limit_range_maximum_wins_over_the_policys_minimum() -> None:

@@ -43,12 +43,25 @@ def test_a_request_moves_when_it_is_off_by_enough(present_mib: float, demand_mib
     assert mi(expected_mib) == decided(seen, forecasted([demand_mib] * 12)).target.request_bytes
 
 
-@pytest.mark.parametrize(("used_mib", "expected_mib"), [(100, 100), (100.1, 101.5)])
-def test_use_above_the_request_has_no_tolerance(used_mib: float, expected_mib: float) -> None:
-    """What is used is claimed, a hundredth more with it: 100.1 x 1.01 = 101.1, in units of 0.5 MiB."""
-    found = decided(evidence(size(100, 1000), usage_mib=used_mib), forecasted([50.0] * 12))
+@pytest.mark.parametrize(
+    ("lasting_mib", "used_mib", "expected_mib"),
+    [
+        (100, 100, 100),
+        (100.1, 100.1, 101.5),  # what lasts is claimed, a hundredth more with it: 101.1, in units of 0.5 MiB
+        (100.1, 103, 104.5),  # as it is now: 103 x 1.01 = 104.03
+        (None, 103, 100),  # 3 % for a moment are what a limit is for
+        (60, 103, 100),
+        (60, 103.1, 104.5),  # more is claimed at once: 104.131
+    ],
+)
+def test_use_above_the_request_is_claimed_when_it_lasts_or_is_far_above(
+    lasting_mib: float | None, used_mib: float, expected_mib: float
+) -> None:
+    """A short spike leaves the request where it is: reserving it for hours would cost more than it is worth."""
+    lasting = None if lasting_mib is None else mi(lasting_mib)
+    seen = evidence(size(100, 1000), usage_mib=used_mib, sustained_bytes=lasting)
 
-    assert mi(expected_mib) == found.target.request_bytes
+    assert mi(expected_mib) == decided(seen, forecasted([50.0] * 12)).target.request_bytes
 
 
 @pytest.mark.parametrize(
@@ -83,7 +96,7 @@ def test_a_tied_size_comes_down_from_a_twentieth_on(present_mib: float, expected
 
 
 @pytest.mark.parametrize(
-    ("hours", "expected"), [(0.9, size(500, 1000)), (1, size(101, 1000)), (23.9, size(101, 1000)), (24, size(101, 667))]
+    ("hours", "expected"), [(0.9, size(500, 1000)), (1, size(101, 1000)), (23.9, size(101, 1000)), (24, size(101, 500))]
 )
 def test_history_that_lowers(hours: float, expected: Size) -> None:
     """A request needs an hour of it, a limit a day."""

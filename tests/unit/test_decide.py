@@ -45,7 +45,7 @@ def test_request_and_limit_follow_the_forecast_apart() -> None:
 
 def test_a_limit_has_room_for_the_jumps_of_its_container() -> None:
     """Jumps of up to 50 % in a hundredth of hours are held for where that costs less than their kills."""
-    # No room costs 0.01 x 24 x 3 GiB = 737 MiB, 50 % room (64 + 64) x 0.5 = 64 MiB: (64 + 64) x 1.5 - 64 = 128 MiB,
+    # No room costs 0.01 x 24 x 4 GiB = 983 MiB (a kill is 2 GiB reserved, or 4 of limit), 50 % room (64 + 64) x 0.5 = 64 MiB: (64 + 64) x 1.5 - 64 = 128 MiB,
     # or the step of growths above it, 51.6 %: 130 MiB; with a head room of a tenth 143.
     verdict, _ = decided(ContainerState(), evidence(size(40, 60)), forecasted([64.0] * 12, tail=tail(0.01, 0.5)))
 
@@ -54,7 +54,7 @@ def test_a_limit_has_room_for_the_jumps_of_its_container() -> None:
 
 
 def test_a_dearer_kill_buys_more_room() -> None:
-    """What a kill costs is the policy's to say: at next to nothing no room is held, at 3 GiB days all that is seen."""
+    """What a kill costs is the policy's to say: at next to nothing no room is held, at 100 GiB days all that is seen."""
     forecast = forecasted([100.0] * 12, tail=tail(0.001, 0.5))
     cheap, _ = decided(ContainerState(), evidence(size(40, 60)), forecast, kill_cost_bytes=mi(1))
     dear, _ = decided(ContainerState(), evidence(size(40, 60)), forecast, kill_cost_bytes=100 * GIB)
@@ -113,14 +113,14 @@ def test_a_request_is_lowered_only_after_its_cooldown() -> None:
     assert mi(121.5) == late.target.request_bytes
 
 
-def test_a_limit_goes_down_by_a_third_at_a_time() -> None:
-    """From 1000 towards 132 MiB: 667, then 445 (rounded up to a MiB) after another cooldown."""
+def test_a_limit_goes_down_by_half_at_a_time() -> None:
+    """From 1000 towards 132 MiB: 500, then 250 after another cooldown."""
     state = ContainerState(target=size(100, 1000))
     first, state = decided(state, evidence(size(100, 1000)), forecasted(FLAT))
-    same, state = decided(state, evidence(size(100, 667)), forecasted(FLAT), now_s=NOW_S + COOLDOWN_S - 1)
-    second, _ = decided(state, evidence(size(100, 667)), forecasted(FLAT), now_s=NOW_S + COOLDOWN_S)
+    same, state = decided(state, evidence(size(100, 500)), forecasted(FLAT), now_s=NOW_S + COOLDOWN_S - 1)
+    second, _ = decided(state, evidence(size(100, 500)), forecasted(FLAT), now_s=NOW_S + COOLDOWN_S)
 
-    assert [mi(667), mi(667), mi(445)] == [v.target.limit_bytes for v in (first, same, second)]
+    assert [mi(500), mi(500), mi(250)] == [v.target.limit_bytes for v in (first, same, second)]
 
 
 def test_a_limit_within_its_head_room_is_not_lowered() -> None:
@@ -193,14 +193,31 @@ def test_a_kill_raises_the_limit_also_without_a_forecast() -> None:
 
 
 def test_what_a_kill_taught_holds_in_full_for_a_day() -> None:
-    """For a day twice the limit that killed, then a fifth above it: by then the forecast has seen what is needed."""
+    """Where it never used more again: for a day twice the limit that killed, then a fifth above it."""
     killed = ContainerState(target=size(120, 262), kills=(Kill(NOW_S, mi(131)),), kill_floor_bytes=mi(262))
     seen = evidence(size(120, 262))
     day, _ = decided(killed, seen, forecasted(FLAT), now_s=NOW_S + 86_400)
     later, _ = decided(killed, seen, forecasted(FLAT), now_s=NOW_S + 86_401)
 
-    # One step takes it down to 262 x 2/3 = 174.7 MiB; the floor is now 131 x 1.2 = 157.2.
-    assert [mi(262), mi(175)] == [day.target.limit_bytes, later.target.limit_bytes]
+    # One step could take it down to 131 MiB; the floor is now 131 x 1.2 = 157.2, in units of a MiB 158.
+    assert [mi(262), mi(158)] == [day.target.limit_bytes, later.target.limit_bytes]
+
+
+def test_what_a_kill_taught_goes_when_the_need_is_known() -> None:
+    """Killed at 131 MiB and seen at 140 since: a forecast of an hour after the kill knows what is needed."""
+    killed = ContainerState(target=size(120, 262), kills=(Kill(NOW_S, mi(131)),), kill_floor_bytes=mi(262))
+    high = evidence(size(120, 262), usage_mib=140)
+    _, seen = decided(killed, high, forecasted(FLAT), now_s=NOW_S + 60)
+
+    def later(made_at_s: int, of: ContainerState) -> int | None:
+        forecast = forecasted([140.0] * 12, made_at_s=made_at_s)
+        verdict, _ = decided(of, evidence(size(120, 262)), forecast, now_s=NOW_S + COOLDOWN_S)
+        return verdict.target.limit_bytes
+
+    # 140 x 1.1 = 154 MiB, which half of 262 leaves room for.
+    assert NOW_S + 60 == seen.need_seen_at_s
+    assert [mi(262), mi(154)] == [later(made_at_s, seen) for made_at_s in (NOW_S + 3599, NOW_S + 3600)]
+    assert mi(262) == later(NOW_S + 3600, killed)  # never seen: nobody knows yet
 
 
 def test_memory_that_rises_above_its_level_raises_the_limit() -> None:
@@ -225,7 +242,8 @@ def test_without_a_forecast_a_rise_above_the_limit_raises_it() -> None:
     seen = evidence(size(32, 64), usage_mib=60, rising_bytes=mi(100))
     verdict, _ = decided(ContainerState(), seen, UNKNOWN)
 
-    assert (rounded_up(held_for(mi(100), PRIOR, 3 * GIB)), Reason.TREND) == (verdict.target.limit_bytes, verdict.reason)
+    # A kill is worth 2 GiB reserved, so 4 GiB of limit.
+    assert (rounded_up(held_for(mi(100), PRIOR, 4 * GIB)), Reason.TREND) == (verdict.target.limit_bytes, verdict.reason)
 
 
 def test_without_a_forecast_nothing_else_moves() -> None:
@@ -264,11 +282,11 @@ def test_strategies_of_the_limit(strategy: LimitStrategy, expected: Size) -> Non
 
 
 def test_a_tied_size_has_little_head_room_and_comes_down_in_steps() -> None:
-    """Where limit and request are one, the request waits for the limit: from 400 it goes to 267, not to 124 MiB."""
+    """Where limit and request are one, the request waits for the limit: from 400 it goes to 200, not to 122.5 MiB."""
     seen = evidence(size(400, 400))
     verdict, _ = decided(ContainerState(), seen, forecasted(FLAT), limit=LimitStrategy.EQUAL_REQUEST)
 
-    assert size(267, 267) == verdict.target
+    assert size(200, 200) == verdict.target
 
 
 def test_minimum_maximum_and_limit_range_bound_the_target() -> None:

@@ -181,12 +181,13 @@ def test_an_error_names_the_field_its_value_and_what_is_allowed(spec: Json, said
 @pytest.mark.parametrize(
     ("row", "said"),
     [
-        ({"min": "32"}, "min is '32': must be a memory quantity from 1Mi to 16Ti, for example 64Mi"),
+        ({"min": "32"}, "min is '32': must be a memory quantity from 64Ki to 16Ti, for example 64Mi"),
+        ({"min": "63Ki"}, "min is '63Ki': must be a memory quantity from 64Ki to 16Ti"),
         ({"min": True}, "min is True: must be a memory quantity"),
         ({"max": "32Ti"}, "max is '32Ti': must be a memory quantity"),
         ({"max": "lots"}, "max is 'lots': must be a memory quantity"),
         ({"min": "2Gi", "max": "1Gi"}, "min is '2Gi': must not be above spec.containers[1].max, '1Gi'"),
-        ({"max": "2Mi"}, "min is '4Mi': must not be above spec.containers[1].max, '2Mi' (4Mi where not set)"),
+        ({"max": "1023Ki"}, "max is '1023Ki': must be a memory quantity from 1Mi to 16Ti"),
         ({"request": {"overrun": 0}}, "request.overrun is 0: must be a number from 0.0001 to 0.5"),
         ({"request": {"overrun": float("nan")}}, "request.overrun is nan: must be a number from 0.0001 to 0.5"),
         ({"request": {"overrun": "1%"}}, "request.overrun is '1%': must be a number from 0.0001 to 0.5"),

@@ -109,12 +109,14 @@ def test_what_jumps_bears_on_its_neighbours_at_once() -> None:
         assert isinstance(forecast, Forecasted)
         return float(forecast.tail.shares[10])
 
-    # Usual at a tenth: 2e-5 / 0.101. The cluster, the namespace, the container each weigh hours against their priors.
-    everyone = (48 + 2000 * 2e-5 / 0.101) / (480 + 2000)
-    namespace = (48 + 480 * everyone) / (480 + 480)
-    own = (48 + 24 * namespace) / (480 + 24)
+    # Usual at a tenth: 2e-5 / 0.101. Cluster, namespace, replicas and container each weigh hours against their priors;
+    # a workload's pods are measured as one, so the container is its own replica.
+    cluster = (48 + 2000 * 2e-5 / 0.101) / (480 + 2000)
+    namespace = (48 + 480 * cluster) / (480 + 480)
+    replicas = (48 + 48 * namespace) / (480 + 48)
+    own = (48 + 96 * replicas) / (480 + 96)
     found = [share("bank", "web"), share("shop", "web"), share("shop", "api")]
-    assert [everyone, namespace, own] == pytest.approx(found)
+    assert [cluster, namespace, own] == pytest.approx(found)
     assert found == sorted(found)
 
 

@@ -21,7 +21,7 @@ def test_a_limit_that_comes_down_takes_no_request_with_it() -> None:
     forecast = forecasted([100.0] * 12)
     seen = evidence(size(303, 355), usage_mib=90)
 
-    # A third of 355 less is 237, below the request of 303, which was needed an hour ago: its cooldown is two hours.
+    # Half of 355 is 177.5, below the request of 303, which was needed an hour ago: its cooldown is two hours.
     first, state = decide(state, seen, forecast, policies, NOW_S)
     again, state = decide(state, evidence(first.target, usage_mib=90), forecast, policies, NOW_S + 15.0)
 
@@ -36,8 +36,8 @@ def test_a_limit_goes_on_down_when_its_request_has() -> None:
 
     verdict, _ = decide(state, evidence(size(302, 302), usage_mib=90), forecasted([100.0] * 12), policies, NOW_S)
 
-    # 100 MiB and 1 % are 101; a third less than 302 is 201.3, rounded up.
-    assert size(101, 202) == verdict.target
+    # 100 MiB and 1 % are 101; half of 302 is 151.
+    assert size(101, 151) == verdict.target
 
 
 def test_a_pods_request_is_lowered_down_to_its_use() -> None:
