@@ -15,6 +15,7 @@ import argparse
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import plays
@@ -36,7 +37,7 @@ KILL_COSTS_GIB = (0.5, 1.0, 2.0, 4.0, 8.0)
 FACTORS = (1.2, 1.5, 2.0, 3.0)
 AIMED_RATIO = 1.5
 OURS, DAY_MAX, OTHERS, BOUND = "Foresize, by killCost", "day's max, by factor", "peers", "bound"
-LOOKS = {
+LOOKS: Mapping[str, Mapping[str, Any]] = {
     OURS: {"color": "#0b6e4f", "marker": "o", "linestyle": "-"},
     DAY_MAX: {"color": "#8a5a00", "marker": "s", "linestyle": ":"},
     OTHERS: {"color": "#9b2226", "marker": "D", "linestyle": "none"},
@@ -47,7 +48,6 @@ RATIOS = (1, 1.2, 1.5, 2, 3, 4, 6, 8, 12)
 MINUTES = (0, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 LINEAR_MINUTES = 0.005
 AIM = "#d8eee5"
-STYLE = {"svg.fonttype": "none", "svg.hashsalt": "curve", "font.sans-serif": ["DejaVu Sans", "Arial"], "font.size": 11}
 ROOM = 1.12
 """Of an axis beyond its outermost point, so that labels fit."""
 
@@ -125,7 +125,9 @@ def _table(points: Sequence[Point]) -> None:
 
 def draw(points: Sequence[Point], title: str, target: Path) -> None:
     """The picture, in the format that the name's ending tells; the same points give the same SVG, with text as text."""
-    with mpl.rc_context(STYLE):
+    with mpl.rc_context(
+        {"svg.fonttype": "none", "svg.hashsalt": "curve", "font.sans-serif": ["DejaVu Sans", "Arial"], "font.size": 11}
+    ):
         figure = Figure(figsize=(8, 5), layout="constrained")
         axes = figure.subplots()
         _axes(axes, points)
@@ -133,9 +135,9 @@ def draw(points: Sequence[Point], title: str, target: Path) -> None:
         axes.fill_between((low, AIMED_RATIO), 0, MOST_KILL_MINUTES, color=AIM, linewidth=0, label="aim", zorder=0)
         for kind, look in LOOKS.items():
             _marks(axes, kind, [each for each in points if each.kind == kind], look)
-        axes.set_title(title, loc="left", fontsize=12)
-        axes.legend(frameon=False, title=f"bars: {LEVEL:.0%} intervals")
-        figure.savefig(target, dpi=100, metadata={"Date": None} if target.suffix == ".svg" else None)
+        axes.set_title(f"{title}; bars: {LEVEL:.0%} intervals", loc="left", fontsize=11)
+        figure.legend(loc="outside lower center", ncols=len(LOOKS) + 1, frameon=False, fontsize=10, columnspacing=1.4)
+        figure.savefig(target, dpi=100, metadata={"Date": None, "Creator": None} if target.suffix == ".svg" else None)
 
 
 def _axes(axes: Axes, points: Sequence[Point]) -> None:
@@ -158,17 +160,20 @@ def _axes(axes: Axes, points: Sequence[Point]) -> None:
     axes.set_axisbelow(True)
 
 
-def _marks(axes: Axes, kind: str, points: Sequence[Point], look: Mapping[str, str]) -> None:
+def _marks(axes: Axes, kind: str, points: Sequence[Point], look: Mapping[str, Any]) -> None:
     ratios = [each.figures.limit_ratio for each in points]
     minutes = [each.figures.kill_minutes_per_day for each in points]
     axes.plot(ratios, minutes, label=kind, markersize=7, clip_on=False, zorder=3, **look)
     for each, ratio, minute in zip(points, ratios, minutes, strict=True):
+        under = kind == OURS and minute >= LINEAR_MINUTES  # where no peer is and the axis is far
         axes.vlines(ratio, *each.intervals["kill_minutes_per_day"], color=look["color"], alpha=0.25, linewidth=2)
         axes.annotate(
             each.label,
             (ratio, minute),
-            (5, 6),
+            (-5, -7) if under else (5, 6),
             textcoords="offset points",
+            horizontalalignment="right" if under else "left",
+            verticalalignment="top" if under else "baseline",
             rotation=35,
             rotation_mode="anchor",
             fontsize=10,
