@@ -11,13 +11,26 @@ from dataclasses import dataclass
 import numpy as np
 
 from foresize_forecast.choose import Candidate
-from foresize_forecast.jumps import NO_KIN, OFFSET_BYTES, STEPS, Jumps, expected_cost, held_for, jumps_above, pooled
+from foresize_forecast.jumps import (
+    NO_JUMPS,
+    NO_KIN,
+    OFFSET_BYTES,
+    STEPS,
+    Jumps,
+    expected_cost,
+    held_for,
+    jumps_above,
+    pooled,
+    rises_above,
+)
 from foresize_forecast.levels import in_force
-from foresize_forecast.models import Fitted, Model
+from foresize_forecast.models import Fitted, Model, daily_origins
 from foresize_forecast.outlook import Score
-from foresize_forecast.series import BoolArray, FloatArray, History, PerContainer
+from foresize_forecast.series import BoolArray, FloatArray, History, PerContainer, PerContainerAndTime, peaks
 
 DAY_S = 86_400
+RISE_DAYS = 14
+"""Days whose peaks are held against what was expected of them."""
 COST_DAYS = 7
 """Bytes held are averaged over a week: what was dear longer ago is over."""
 
@@ -31,6 +44,7 @@ class Tested:
         fitted: it, having seen all of the history.
         refusals: for each container why it has no forecast, or None.
         jumps: each container's record above the levels it would have had.
+        rises: each container's record of days' peaks above what was expected when the day began.
         cost_bytes: shape (containers,): what its sizes would have cost on average; NaN where nothing was held.
         mean_level: shape (containers,): what it held on average, bytes.
         slack: shape (containers,): 1 - usage / level, mean over intervals.
@@ -42,6 +56,7 @@ class Tested:
     fitted: Fitted
     refusals: tuple[str | None, ...]
     jumps: list[Jumps]
+    rises: list[Jumps]
     cost_bytes: PerContainer
     mean_level: PerContainer
     slack: PerContainer
@@ -88,7 +103,8 @@ def backtested(model: Model, history: History, kill_costs: PerContainer) -> Test
         kill_costs: what a kill of each costs, bytes reserved for a day.
     """
     fitted = model.fit(history)
-    held = in_force(history.usage, fitted.path(), history.grid.step_s)
+    path = fitted.path()
+    held = in_force(history.usage, path, history.grid.step_s)
     jumps = jumps_above(history.usage, held, history.grid.step_s)
     last = slice(-COST_DAYS * DAY_S // history.grid.step_s, None)
     recent, used = held[:, last], history.usage[:, last]
@@ -99,12 +115,23 @@ def backtested(model: Model, history: History, kill_costs: PerContainer) -> Test
         fitted,
         fitted.forecast(1, ()).refusals,
         jumps,
+        _rises(history, path, flat=model.flat),
         expected_cost(mean_level, jumps, kill_costs),
         mean_level,
         _mean(np.maximum(1 - used / np.where(recent > 0, recent, 1.0), 0.0), both),
         _mean((used <= recent).astype(np.float64), both),
         kill_costs,
     )
+
+
+def _rises(history: History, path: PerContainerAndTime, *, flat: bool) -> list[Jumps]:
+    """How far each of the last days' peaks rose above what the model expected when the day began."""
+    origins = daily_origins(history.grid, RISE_DAYS)
+    if not origins:
+        return [NO_JUMPS] * len(history.containers)
+    day = max(1, DAY_S // history.grid.step_s)
+    ahead = [path[:, at] if flat else peaks(path[:, at : at + day]) for at in origins]
+    return rises_above(history.usage[:, origins[0] : origins[-1] + day], np.stack(ahead, axis=1), history.grid.step_s)
 
 
 def _mean(values: FloatArray, counted: BoolArray) -> PerContainer:

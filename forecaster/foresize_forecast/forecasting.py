@@ -164,6 +164,7 @@ def _assembled(
         seen_peak_bytes=math.ceil(seen if math.isnan(startup) else max(seen, startup)),
         startup_peak_bytes=None if math.isnan(startup) else math.ceil(startup),
         jumps=chosen.tested.jumps[chosen.row],
+        rises=chosen.tested.rises[chosen.row],
         days=float(history.observed_days()[row]),
         model=chosen.model.name,
         score=chosen.score,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from foresize_forecast.forecasting import Question, outlooks
-from foresize_forecast.jumps import Jumps, Kin, pooled, together
+from foresize_forecast.jumps import PRIOR, PRIOR_DAY, Jumps, Kin, Tail, pooled, together
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted, plan
 from foresize_forecast.series import History
@@ -58,7 +58,7 @@ class Family:
 def pool(
     forecasts: Mapping[Key, Forecasted | NoOutlook], families: Mapping[Key, Family]
 ) -> dict[Key, Forecasted | NoOutlook]:
-    """The same forecasts, each with a tail of jumps that it shares with siblings, namespace and cluster.
+    """The same forecasts, each with tails that it shares with siblings, namespace and cluster.
 
     Cheap (sums over records), so it is done over all that is known whenever some of it is new.
 
@@ -67,20 +67,30 @@ def pool(
         families: of the same containers.
     """
     known = {key: each for key, each in forecasts.items() if isinstance(each, Forecasted)}
-    siblings = _sums(known, {key: (families[key].namespace, families[key].siblings) for key in known})
-    namespaces = _sums(known, {key: families[key].namespace for key in known})
+    tails = _tails({key: each.outlook.jumps for key, each in known.items()}, families, PRIOR)
+    rises = _tails({key: each.outlook.rises for key, each in known.items()}, families, PRIOR_DAY)
+    return {
+        key: replace(known[key], tail=tails[key], rise=rises[key]) if key in known else each
+        for key, each in forecasts.items()
+    }
+
+
+def _tails(records: Mapping[Key, Jumps], families: Mapping[Key, Family], prior: Tail) -> dict[Key, Tail]:
+    """Each record as a tail, filled up by those of its family and of all."""
+    siblings = _sums(records, {key: (families[key].namespace, families[key].siblings) for key in records})
+    namespaces = _sums(records, {key: families[key].namespace for key in records})
     cluster = together(namespaces.values())
-    shared: dict[Key, Forecasted | NoOutlook] = dict(forecasts)
-    for key, each in known.items():
+    found: dict[Key, Tail] = {}
+    for key, own in records.items():
         of = families[key]
         kin = Kin(siblings[of.namespace, of.siblings], namespaces[of.namespace], cluster)
-        shared[key] = replace(each, tail=pooled(each.outlook.jumps, kin))
-    return shared
+        found[key] = pooled(own, kin, prior)
+    return found
 
 
-def _sums(known: Mapping[Key, Forecasted], groups: Mapping[Key, Group]) -> dict[Group, Jumps]:
+def _sums(records: Mapping[Key, Jumps], groups: Mapping[Key, Group]) -> dict[Group, Jumps]:
     """The records of each group as one."""
-    records: dict[Group, list[Jumps]] = {}
-    for key, each in known.items():
-        records.setdefault(groups[key], []).append(each.outlook.jumps)
-    return {group: together(own) for group, own in records.items()}
+    found: dict[Group, list[Jumps]] = {}
+    for key, own in records.items():
+        found.setdefault(groups[key], []).append(own)
+    return {group: together(own) for group, own in found.items()}

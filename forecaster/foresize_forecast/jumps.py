@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from foresize_forecast.series import FloatArray, PerContainer, PerContainerAndTime
+from foresize_forecast.series import FloatArray, PerContainer, PerContainerAndTime, peaks
 from foresize_forecast.sizes import MIB
 
 OFFSET_BYTES = 64 * MIB
@@ -36,6 +36,8 @@ NAMESPACE_PRIOR_HOURS = 480.0
 CLUSTER_PRIOR_HOURS = 2000.0
 PRIOR_SHARES: FloatArray = np.minimum(0.02, 2e-5 / (STEPS + 0.001))
 """Share of hours with a jump above each step where nothing is known: heavy-tailed, about one day in 200 above 10 %."""
+PRIOR_DAY_SHARES: FloatArray = np.minimum(0.3, 5e-3 / (STEPS + 0.001))
+"""The same for days whose peak rises above what was expected when they began: a day in twenty by 10 %."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +58,18 @@ NO_JUMPS = Jumps(np.zeros_like(STEPS), 0.0)
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """Share of hours with a jump above each of `STEPS`, shape (steps,), not rising."""
+    """Share of hours, or of days, with a jump above each of `STEPS`, shape (steps,), not rising."""
 
     shares: FloatArray
 
-    def growth_at(self, miss: float, hours: float = DAY_HOURS) -> float:
-        """The growth (a share) that a jump within so many hours stays below, but for a probability of `miss`."""
-        below = np.flatnonzero(self.shares * hours <= miss)
+    def growth_at(self, miss: float) -> float:
+        """The growth (a share) that is passed in no more than a share of `miss`."""
+        below = np.flatnonzero(self.shares <= miss)
         return float(GROWTHS[below[0]] if below.size else GROWTHS[-1])
 
 
 PRIOR = Tail(PRIOR_SHARES)
+PRIOR_DAY = Tail(PRIOR_DAY_SHARES)
 
 
 def together(records: Iterable[Jumps]) -> Jumps:
@@ -89,7 +92,7 @@ class Kin:
 NO_KIN = Kin()
 
 
-def pooled(own: Jumps, kin: Kin) -> Tail:
+def pooled(own: Jumps, kin: Kin, prior: Tail = PRIOR) -> Tail:
     """A container's tail: its own record, filled up by its siblings', its namespace's, the cluster's, by what is usual.
 
     Each level is a mean of its own share and of the level above, by hours on record against the prior hours.
@@ -97,7 +100,7 @@ def pooled(own: Jumps, kin: Kin) -> Tail:
     Worked: 96 own hours, 3 of them with a jump above a step that its siblings have in 1 % of their hours:
     (3 + 96 x 0.01) / (96 + 96) = 2.06 %.
     """
-    shares = PRIOR_SHARES
+    shares = prior.shares
     for record, prior_hours in (
         (kin.cluster, CLUSTER_PRIOR_HOURS),
         (kin.namespace, NAMESPACE_PRIOR_HOURS),
@@ -152,6 +155,29 @@ def jumps_above(usage: PerContainerAndTime, held: PerContainerAndTime, step_s: i
     decay = 0.5 ** (hours_of_block / HALF_LIFE_HOURS)
     counts, hours = _recorded(usage, held, per_hour, decay)
     return [Jumps(row, float(of) * hours_of_block) for row, of in zip(counts * hours_of_block, hours, strict=True)]
+
+
+def rises_above(usage: PerContainerAndTime, expected: PerContainerAndTime, step_s: int) -> list[Jumps]:
+    """Each container's record of how far a day's peak rose above what was expected when it began.
+
+    Args:
+        usage: shape (containers, days x intervals of a day), bytes, NaN in gaps: whole days, one after the other.
+        expected: shape (containers, days), bytes; NaN where nothing was expected. Such days are not on record, nor
+            those of which half is missing.
+        step_s: seconds of an interval.
+
+    Returns:
+        Jumps whose `hours` are those of the days on record, and whose `counts` are hours too.
+    """
+    containers, days = expected.shape
+    by_day = usage.reshape(containers, days, -1)
+    half_day = 0.5 * DAY_HOURS * HOUR_S / step_s
+    known = (np.count_nonzero(~np.isnan(by_day), axis=2) >= half_day) & ~np.isnan(expected)
+    rise = np.log((peaks(by_day) + OFFSET_BYTES) / (expected + OFFSET_BYTES))
+    above = (rise[:, :, np.newaxis] > STEPS) & known[:, :, np.newaxis]
+    counts = DAY_HOURS * np.count_nonzero(above, axis=1)
+    hours = DAY_HOURS * np.count_nonzero(known, axis=1)
+    return [Jumps(row, float(of)) for row, of in zip(counts, hours, strict=True)]
 
 
 @njit(cache=True)

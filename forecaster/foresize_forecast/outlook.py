@@ -61,6 +61,7 @@ class Outlook:
         seen_peak_bytes: highest sample of the window, start-up included.
         startup_peak_bytes: highest sample of the start-up minutes; None where no start was seen.
         jumps: how far usage jumped above what the chosen model would have held.
+        rises: how far days' peaks rose above what it would have expected when they began.
         days: days with measurements.
         model: name of the model chosen.
         score: its backtest; None while there is too little history for one.
@@ -77,6 +78,7 @@ class Outlook:
     seen_peak_bytes: int
     startup_peak_bytes: int | None
     jumps: Jumps
+    rises: Jumps
     days: float
     model: str
     score: Score | None

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 import numpy as np
 from numba import njit
 
-from foresize_forecast.jumps import OFFSET_BYTES, PRIOR, Tail, held_for
+from foresize_forecast.jumps import OFFSET_BYTES, PRIOR, PRIOR_DAY, Tail, held_for
 from foresize_forecast.outlook import Outlook
 from foresize_forecast.series import FloatArray, IntArray
 from foresize_forecast.sizes import rounded_up
 
 PEAK_MISS = 0.01
-"""The peak that people read is exceeded on one day in a hundred."""
+"""The peak that people read is passed on one day in a hundred."""
 
 CHANGE_WORTH = 0.5
 """A change has to save this share of the mean demand for the length of one cooldown. Below it the resize, its Event and
@@ -50,23 +50,29 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Forecasted:
-    """An outlook with the plan that was made of it, and the tail of jumps that its container shares with others.
+    """An outlook with the plan that was made of it, and the tails that its container shares with others.
 
     Attributes:
         outlook: the forecast.
         plan: of its requests.
-        tail: of jumps above its levels; what is usual until it has been pooled (`foresee.pool`).
+        tail: of jumps above its levels, by the hour; what is usual until it has been pooled (`foresee.pool`).
+        rise: of days' peaks above what was expected, by the day; the same.
     """
 
     outlook: Outlook
     plan: Plan
     tail: Tail = PRIOR
+    rise: Tail = PRIOR_DAY
+
+    def peak_at(self, miss: float) -> int:
+        """What the next day's highest value stays below, but for a probability of `miss`, bytes."""
+        level = self.outlook.highest_level + OFFSET_BYTES
+        return math.ceil(level * (1 + self.rise.growth_at(miss)) - OFFSET_BYTES)
 
     @property
     def peak_bytes(self) -> int:
-        """What the horizon's highest value stays below on 99 days of 100."""
-        level = self.outlook.highest_level + OFFSET_BYTES
-        return math.ceil(level * (1 + self.tail.growth_at(PEAK_MISS)) - OFFSET_BYTES)
+        """What the next day's highest value stays below on 99 days of 100."""
+        return self.peak_at(PEAK_MISS)
 
     def held(self, level_bytes: float, kill_cost_bytes: float) -> float:
         """The size that is cheapest to hold over a level, bytes."""

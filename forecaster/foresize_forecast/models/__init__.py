@@ -83,6 +83,11 @@ class Model(Protocol):
         """Days of measurements below which it refuses a container."""
         ...
 
+    @property
+    def flat(self) -> bool:
+        """Whether what it expects in one interval stands for a whole horizon from there."""
+        ...
+
     def fit(self, history: History) -> Fitted:
         """Learn from a history; a container that cannot be learnt from is refused in the forecast, never raised."""
         ...

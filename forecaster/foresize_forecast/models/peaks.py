@@ -23,6 +23,7 @@ class RecentPeak:
     name: str = "RecentPeak"
     cost: int = 1
     min_days: float = 0.04
+    flat: bool = True
 
     def fit(self, history: History) -> FittedRecentPeak:
         """Keep each container's last day: the day that ends with its own last measurement."""
@@ -64,6 +65,7 @@ class SeasonalPeak:
     tolerance_steps: int = 0
     tolerance_s: int = 0
     """The larger of the two tolerances counts."""
+    flat: bool = False
 
     def fit(self, history: History) -> FittedSeasonalPeak:
         """Spread every value over its tolerance."""

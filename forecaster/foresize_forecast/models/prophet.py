@@ -37,6 +37,7 @@ class Prophet:
     name: str = "Prophet"
     cost: int = 10
     min_days: float = 2.0
+    flat: bool = False
 
     def fit(self, history: History) -> FittedProphet:
         """Fit all containers at once; one without enough blocks is refused."""

@@ -28,6 +28,7 @@ class Trend:
     name: str = "Trend"
     cost: int = 3
     min_days: float = 0.25
+    flat: bool = False
 
     def fit(self, history: History) -> FittedTrend:
         """Measure slope and level of every container at once."""

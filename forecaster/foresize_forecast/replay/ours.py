@@ -49,13 +49,14 @@ class Foresize:
         ]
         every = max(1, self.refit_s // trace.grid.step_s)
         for column in range(0, trace.grid.count, every):
-            forecasts = self._foresee(trace, column, policy)
+            forecasts = self.foresee(trace, column, policy)
             for walk, forecast in zip(walks, forecasts, strict=True):
                 walk.go(column, min(column + every, trace.grid.count), forecast)
             told(min(1.0, (column + every) / trace.grid.count))
         return Sizes(np.stack([walk.request for walk in walks]), np.stack([walk.limit for walk in walks]))
 
-    def _foresee(self, trace: Trace, column: int, policy: ContainerPolicy) -> Sequence[Forecasted | NoOutlook]:
+    def foresee(self, trace: Trace, column: int, policy: ContainerPolicy) -> Sequence[Forecasted | NoOutlook]:
+        """What is forecast at the start of an interval for every series."""
         if not column:
             return [NOT_YET] * len(trace.series)
         question = Question(policy.overrun, self.pace.horizon_s, kill_cost_bytes(policy))
