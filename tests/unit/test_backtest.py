@@ -41,8 +41,8 @@ def test_flat_memory_is_held_exactly() -> None:
     assert (0, 1, 0) == (score.slack, score.coverage, score.exceedances)
     assert score.hours == pytest.approx(on_record(10 * DAY - 1))  # nothing was held in the first hour
     assert mi(100) == found.mean_level[0]
-    # 189 hours without a jump against 96 of what is usual leave 96 / 285 = 0.337 of the usual share. Room of g costs
-    # 164 g, kills 3072 x 24 x 0.337 x 2e-5 / g = 0.497 / g (MiB): least where both are equal, 2 x sqrt(164 x 0.497) = 18.
+    # 189 hours without a jump against 96 of what is usual leave 96 / 285 = 0.337 of the usual share. In MiB, room of g
+    # costs 164 g and kills 3072 x 24 x 0.337 x 2e-5 / g = 0.497 / g: least where they are equal, 2 x sqrt(164 x 0.497).
     assert score.cost_bytes == pytest.approx(mi(118), rel=0.005)
 
 

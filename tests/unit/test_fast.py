@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, mi, recent
-from foresize_forecast.fast import MAX_RAISES_A_DAY, REACTION_S, Recent, after_rise, ahead, level
+from foresize_forecast.fast import MAX_RAISES_A_DAY, REACTION_S, Recent, after_rise, ahead, level, sustained
 from foresize_forecast.levels import HOLD_S
 from foresize_forecast.state import ContainerState
 
@@ -56,6 +56,23 @@ def test_samples_that_are_missing_are_left_out() -> None:
     assert ahead(holed) is None  # 45 s are left, less than a reaction
     assert ahead(none) is None
     assert ahead(Recent(np.empty(0), np.empty(0), np.empty(0))) is None
+
+
+def test_what_lasts_is_what_was_used_throughout_the_last_reaction() -> None:
+    """Samples of 15 s: five of them reach a minute back. One low among them, and it did not last."""
+    assert [mi(100), mi(100), mi(200)] == [
+        sustained(recent(values)) for values in ([100] + [200] * 4, [200, 200, 100, 200, 200], [100] + [200] * 5)
+    ]
+
+
+def test_what_lasts_is_the_working_set() -> None:
+    """A request is for all that the node has to keep, page cache in use with it."""
+    assert mi(150) == sustained(recent([100] * 5, cache_mib=50))
+
+
+def test_samples_further_apart_than_a_reaction_each_count() -> None:
+    """Nobody knows that what was used two minutes ago was less in between."""
+    assert mi(200) == sustained(recent([100, 200], step_s=2 * REACTION_S)) == sustained(recent([200]))
 
 
 def test_a_rise_is_held_until_the_forecasts_have_seen_it() -> None:

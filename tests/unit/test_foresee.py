@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import numpy as np
@@ -9,11 +10,11 @@ import pytest
 
 from builders import STEADY, forecasted, mi, tail
 from foresize_forecast.forecasting import Question
-from foresize_forecast.foresee import Wish, foresee, pool
-from foresize_forecast.jumps import NO_JUMPS, PRIOR, PRIOR_SHARES, Jumps, pooled
+from foresize_forecast.foresee import Family, Wish, foresee, pool
+from foresize_forecast.jumps import NO_JUMPS, PRIOR, PRIOR_SHARES, Jumps, Kin, pooled
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
-from foresize_forecast.series import ContainerKey, Grid, History
+from foresize_forecast.series import ContainerKey, FloatArray, Grid, History
 
 NONE = NoOutlook("NoHistory", "no samples")
 
@@ -23,33 +24,41 @@ def known(record: Jumps) -> Forecasted:
     return forecasted([100.0], jumps=record)
 
 
-def test_a_container_shares_its_tail_with_its_namespace_and_the_cluster() -> None:
-    """One that jumps makes its neighbours' tails heavier, most of all those of its namespace."""
-    wild = Jumps(tail(0.1, 0.5).shares * 100, 100.0)
-    calm = Jumps(NO_JUMPS.counts, 100.0)
-    forecasts = {"wild": known(wild), "near": known(calm), "far": known(calm)}
-    made = pool(forecasts, {"wild": "shop", "near": "shop", "far": "bank"})
-    shares = {name: one.tail.shares[0] for name, one in made.items() if isinstance(one, Forecasted)}
-
-    # Cluster: 10 jumps in 300 hours; shop: 10 in 200.
-    assert shares["wild"] > shares["near"] > shares["far"]
-    everyone, shop = Jumps(wild.counts, 300.0), Jumps(wild.counts, 200.0)
-    assert shares["near"] == pytest.approx(pooled(calm, shop, everyone).shares[0])
+WILD = Jumps(tail(0.1, 0.5).shares * 100, 100.0)
+CALM = Jumps(NO_JUMPS.counts, 100.0)
 
 
-def test_a_container_alone_in_the_cluster_speaks_thrice() -> None:
-    """Its own record is also its namespace's and the cluster's."""
-    record = Jumps(tail(0.1, 0.5).shares * 100, 100.0)
-    (made,) = pool({"web": known(record)}, {"web": "shop"}).values()
+def shares_of(made: Mapping[str, Forecasted | NoOutlook]) -> dict[str, FloatArray]:
+    """The tails of what has a forecast."""
+    return {name: one.tail.shares for name, one in made.items() if isinstance(one, Forecasted)}
 
-    assert isinstance(made, Forecasted)
-    assert made.tail.shares == pytest.approx(pooled(record, record, record).shares)
+
+def test_a_container_shares_its_tail_with_siblings_namespace_and_cluster() -> None:
+    """One that jumps makes its neighbours' tails heavier, most of all those of its other replicas."""
+    web = Family("shop", "web/main")
+    families = {"wild": web, "twin": web, "near": Family("shop", "db/main"), "far": Family("bank", "web/main")}
+    made = shares_of(pool({name: known(WILD if name == "wild" else CALM) for name in families}, families))
+
+    assert made["wild"][0] > made["twin"][0] > made["near"][0] > made["far"][0]
+    # 10 jumps in 400 hours of the cluster, in 300 of shop, in 200 of its web. A replica of the same name elsewhere is
+    # none of theirs.
+    replicas, shop, cluster = (Jumps(WILD.counts, hours) for hours in (200.0, 300.0, 400.0))
+    assert made["twin"] == pytest.approx(pooled(CALM, Kin(replicas, shop, cluster)).shares)
+    assert made["near"] == pytest.approx(pooled(CALM, Kin(CALM, shop, cluster)).shares)
+    assert made["far"] == pytest.approx(pooled(CALM, Kin(CALM, CALM, cluster)).shares)
+
+
+def test_a_container_alone_in_the_cluster_speaks_four_times() -> None:
+    """Its own record is also its siblings', its namespace's and the cluster's."""
+    made = shares_of(pool({"web": known(WILD)}, {"web": Family("shop", "web")}))
+
+    assert made["web"] == pytest.approx(pooled(WILD, Kin(WILD, WILD, WILD)).shares)
 
 
 def test_what_has_no_forecast_has_no_tail() -> None:
     """It is passed on as it is, and says nothing of others."""
     one = known(NO_JUMPS)
-    made = pool({"web": one, "new": NONE}, {"web": "shop", "new": "shop"})
+    made = pool({"web": one, "new": NONE}, {"web": Family("shop", "web"), "new": Family("shop", "new")})
 
     assert NONE is made["new"]
     assert made["web"].tail.shares == pytest.approx(PRIOR_SHARES)  # type: ignore[union-attr]  # it has one
@@ -59,9 +68,9 @@ def test_what_has_no_forecast_has_no_tail() -> None:
 def test_pooling_twice_is_pooling_once() -> None:
     """It looks at records, not at tails: done again whenever some of them are new, nothing adds up."""
     forecasts = {name: known(Jumps(tail(0.1, 0.5).shares * 10, 10.0 * at)) for at, name in enumerate("abc", 1)}
-    spaces = {"a": "shop", "b": "shop", "c": "bank"}
-    once = pool(forecasts, spaces)
-    twice = pool(once, spaces)
+    families = {"a": Family("shop", "web"), "b": Family("shop", "web"), "c": Family("bank", "db")}
+    once = pool(forecasts, families)
+    twice = pool(once, families)
 
     for name in forecasts:
         one, other = once[name], twice[name]

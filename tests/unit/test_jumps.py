@@ -14,11 +14,13 @@ from foresize_forecast.jumps import (
     GROWTHS,
     HALF_LIFE_HOURS,
     NO_JUMPS,
+    NO_KIN,
     OFFSET_BYTES,
     PRIOR,
     PRIOR_SHARES,
     STEPS,
     Jumps,
+    Kin,
     Tail,
     expected_cost,
     held_for,
@@ -108,33 +110,59 @@ def test_a_larger_container_gets_no_greater_growth(one: float, other: float, of:
 
 def test_a_container_without_a_record_is_thought_usual() -> None:
     """One day in 200 has a jump above 10 %: 2e-5 / (log(1.1) + 0.001) of hours."""
-    assert pooled(NO_JUMPS, NO_JUMPS, NO_JUMPS).shares == pytest.approx(PRIOR_SHARES)
+    assert pooled(NO_JUMPS, NO_KIN).shares == pytest.approx(PRIOR_SHARES)
     assert PRIOR.growth_at(1 / 200) == pytest.approx(0.1, abs=0.01)
 
 
-def test_a_record_is_filled_up_by_its_namespaces() -> None:
-    """24 own hours, 3 with a jump that the namespace has in 1 % of its hours: (3 + 24 x 0.01) / 48 = 6.75 %."""
-    # The namespace has 520 hours on record and counts half with 480 of the cluster's, here the usual share:
-    # 1 % = (its hours with a jump + 480 x the usual share) / 1000.
-    like = Jumps(10 - 480 * PRIOR_SHARES, 520.0)
-    own = Jumps(np.full_like(STEPS, 3.0), 24.0)
+def always(share: float) -> Jumps:
+    """So long on record that nothing else counts."""
+    return Jumps(np.full_like(STEPS, share * 1e12), 1e12)
 
-    assert pooled(own, like, NO_JUMPS).shares == pytest.approx(np.full_like(STEPS, 0.0675))
+
+def test_a_record_is_filled_up_by_its_siblings() -> None:
+    """96 own hours, 3 with a jump that its siblings have in 1 % of theirs: (3 + 96 x 0.01) / 192 = 2.06 %."""
+    # The siblings have 52 hours on record and count about half with 48 of their namespace's, here 2 %:
+    # 1 % = (their hours with a jump + 48 x 2 %) / 100.
+    siblings = Jumps(np.full_like(STEPS, 1 - 0.96), 52.0)
+    own = Jumps(np.full_like(STEPS, 3.0), 96.0)
+
+    assert pooled(own, Kin(siblings, always(0.02))).shares == pytest.approx(np.full_like(STEPS, 3.96 / 192))
+
+
+def test_each_record_fills_up_the_one_below_it() -> None:
+    """Without its own a container is thought like its siblings, these like the namespace, that like the cluster."""
+    known = pooled(NO_JUMPS, Kin(Jumps(NO_JUMPS.counts, 48.0), Jumps(NO_JUMPS.counts, 480.0), always(0.4)))
+
+    # Siblings that were calm for as long as their prior halve the namespace's share, which halves the cluster's.
+    assert known.shares == pytest.approx(np.full_like(STEPS, 0.1))
+    assert pooled(NO_JUMPS, Kin(cluster=always(0.4))).shares == pytest.approx(np.full_like(STEPS, 0.4))
+    # The cluster's own prior is what is usual, 2000 hours of it.
+    calm = Kin(cluster=Jumps(NO_JUMPS.counts, 2000.0))
+    assert pooled(NO_JUMPS, calm).shares == pytest.approx(PRIOR_SHARES / 2)
+
+
+def test_siblings_say_more_than_the_rest_of_the_namespace() -> None:
+    """Replicas are alike: a day of theirs with jumps leaves more of a tail than a day of other containers'."""
+    wild = record(0.2, 1.0, 24)
+
+    assert pooled(NO_JUMPS, Kin(wild, wild, wild)).shares[0] > pooled(NO_JUMPS, Kin(NO_JUMPS, wild, wild)).shares[0]
 
 
 def test_a_long_record_speaks_for_itself() -> None:
-    """After a month a container that never jumped is held to a tenth of what is usual, whatever its neighbours do."""
+    """After a month a container that never jumped is held to an eighth of what is usual, whatever its neighbours do."""
     calm = record(0.0, 0.0, 720)
     wild = record(0.5, 1.0, 10_000)
 
-    assert (pooled(calm, NO_JUMPS, NO_JUMPS).shares <= PRIOR_SHARES / 10).all()
-    assert pooled(calm, wild, wild).shares.max() < 0.5 * 24 / 720
+    # 96 / (720 + 96) = 0.118
+    assert (pooled(calm, NO_KIN).shares <= PRIOR_SHARES / 8).all()
+    assert pooled(calm, Kin(wild, wild, wild)).shares.max() < 0.5 / 8
 
 
-@given(st.floats(0, 1), st.floats(0, 19), st.floats(0, 1000), st.floats(0, 1e4), st.floats(0, 1e5))
-def test_a_pooled_tail_is_a_tail(share: float, below: float, own: float, like: float, everyone: float) -> None:
+@given(st.floats(0, 1), st.floats(0, 19), st.tuples(*[st.floats(0, 1e5)] * 4))
+def test_a_pooled_tail_is_a_tail(share: float, below: float, on_record: tuple[float, float, float, float]) -> None:
     """Shares between 0 and 1 that do not rise, whatever the records."""
-    made = pooled(record(share, below, own), record(share / 2, below, like), record(share / 3, below, everyone)).shares
+    own, *others = (record(share / nth, below, of) for nth, of in enumerate(on_record, 1))
+    made = pooled(own, Kin(*others)).shares
 
     assert (made >= 0).all()
     assert (made <= 1).all()
@@ -222,8 +250,10 @@ def test_a_level_costs_its_bytes_and_what_its_jumps_cost() -> None:
         np.full(2, float(mi(100))), [record(0, 0, 1000), record(0.5, 0.5, 1000)], np.full(2, 3.0 * GIB)
     )
 
-    assert mi(100) <= calm <= mi(105)
-    assert calm + mi(80) <= wild <= calm + mi(90)
+    # 1000 hours against 96 of what is usual leave 0.0876 of it: kills cost 3072 x 24 x 0.0876 x 2e-5 / g = 0.129 / g MiB,
+    # room 164 g; least together 2 x sqrt(164 x 0.129) = 9.2. Beyond 52.2 % kills are 0.129 / 0.42 = 0.3.
+    assert calm == pytest.approx(mi(109.2), rel=0.002)
+    assert wild == pytest.approx(mi(185.9), rel=0.002)
 
 
 @given(st.floats(0, 1e11), st.floats(0, 1), st.floats(0.01, 10), st.floats(1, 1e4), kill_costs)

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import pytest
 
-from builders import NOW_S, STEP_S, forecasted, mi, size
+from builders import NOW_S, STEP_S, forecasted, mi, size, tail
 from foresize_forecast.jumps import PRIOR
 from foresize_forecast.plan import Plan, Step
-from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size
-from foresize_forecast.sizing import headroom, wanted
+from foresize_forecast.sizes import GIB, ContainerPolicy, LimitStrategy, Size
+from foresize_forecast.sizing import headroom, kill_cost_bytes, wanted
 
 POLICY = ContainerPolicy(limit_headroom=0.25)
 TIED = ContainerPolicy(limit=LimitStrategy.EQUAL_REQUEST)
@@ -81,3 +81,22 @@ def test_a_limit_that_is_not_ours_is_not_asked_for(strategy: LimitStrategy) -> N
     found = wanted(forecasted([50.0, 80.0], cooldown_s=0), mi(80), ContainerPolicy(limit=strategy), NOW_S)
 
     assert (size(50, None), None, size(80, None)) == (found.now, found.least_limit_bytes, found.creation)
+
+
+@pytest.mark.parametrize("strategy", LimitStrategy)
+def test_a_byte_of_limit_counts_half_where_it_is_not_reserved(strategy: LimitStrategy) -> None:
+    """So a kill that is worth 2 GiB days is worth 4 of limit, but for a limit that is the request as well."""
+    worth = 2 if strategy is LimitStrategy.EQUAL_REQUEST else 4
+
+    assert worth * GIB == kill_cost_bytes(ContainerPolicy(limit=strategy))
+    assert worth * mi(50) == kill_cost_bytes(ContainerPolicy(limit=strategy, kill_cost_bytes=mi(100)))
+
+
+def test_a_limit_alone_gets_room_that_a_tied_one_does_not() -> None:
+    """Over 64 MiB jumps of up to 50 % in a thousandth of hours: 4 GiB a kill pay for their room, 2 GiB do not."""
+    # The step of growths above 50 % is 52.2 %: (64 + 64) x 0.522 = 66.8 MiB of room. Without it kills are worth
+    # 0.001 x 24 x 4096 = 98 MiB a day, or 49.
+    forecast = forecasted([64.0], tail=tail(0.001, 0.5))
+
+    assert mi(131) == wanted(forecast, mi(64), POLICY, NOW_S).least_limit_bytes  # 130.8, in units of a MiB
+    assert mi(64) == wanted(forecast, mi(64), TIED, NOW_S).least_limit_bytes

@@ -23,6 +23,7 @@ containers = st.builds(
     limit_before_lowering=st.one_of(st.none(), st.integers(1, 2**40)),
     kills=st.lists(st.builds(Kill, moments, st.one_of(st.none(), st.integers(1, 2**40))), max_size=3).map(tuple),
     kill_floor_bytes=st.integers(0, 2**40),
+    need_seen_at_s=moments,
     fast_level_bytes=st.integers(0, 2**40),
     fast_until_s=moments,
     fast_raises_s=st.lists(moments, max_size=3).map(tuple),

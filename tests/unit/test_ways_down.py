@@ -8,7 +8,7 @@ from builders import NOW_S, container, evidence, forecasted, mi, pod, size
 from foresize_forecast.decide import decide
 from foresize_forecast.podchange import PodNeeds, Proven, change
 from foresize_forecast.podroom import PodChange
-from foresize_forecast.pods import Room
+from foresize_forecast.pods import Kill, Room
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import ContainerPolicy, WorkloadPolicy
 from foresize_forecast.state import ContainerState
@@ -38,6 +38,37 @@ def test_a_limit_goes_on_down_when_its_request_has() -> None:
 
     # 100 MiB and 1 % are 101; half of 302 is 151.
     assert size(101, 151) == verdict.target
+
+
+UP = size(120, 262)
+KILLED = ContainerState(target=UP, kills=(Kill(NOW_S, mi(131)),), kill_floor_bytes=mi(262))
+"""Killed at 131 MiB, now."""
+
+
+def test_what_a_kill_taught_holds_in_full_for_a_day() -> None:
+    """Where it never used more again: for a day twice the limit that killed, then a fifth above it."""
+    policies = (WorkloadPolicy(), ContainerPolicy())
+    forecast = forecasted([120.0] * 12)
+    day, _ = decide(KILLED, evidence(UP), forecast, policies, NOW_S + 86_400)
+    later, _ = decide(KILLED, evidence(UP), forecast, policies, NOW_S + 86_401)
+
+    # One step could take it down to 131 MiB; the floor is now 131 x 1.2 = 157.2, in units of a MiB 158.
+    assert [mi(262), mi(158)] == [day.target.limit_bytes, later.target.limit_bytes]
+
+
+def test_what_a_kill_taught_goes_when_the_need_is_known() -> None:
+    """Seen at 140 MiB since: a forecast of an hour after the kill knows what is needed, and what is not."""
+    policies = (WorkloadPolicy(), ContainerPolicy())
+    seen = decide(KILLED, evidence(UP, usage_mib=140), forecasted([120.0] * 12), policies, NOW_S + 60)[1]
+
+    def later(made_at_s: int, of: ContainerState) -> int | None:
+        forecast = forecasted([140.0] * 12, made_at_s=made_at_s)
+        return decide(of, evidence(UP), forecast, policies, NOW_S + 7200)[0].target.limit_bytes
+
+    # 140 x 1.1 = 154 MiB; half of 262 is less.
+    assert NOW_S + 60 == seen.need_seen_at_s
+    assert [mi(262), mi(154)] == [later(made_at_s, seen) for made_at_s in (NOW_S + 3599, NOW_S + 3600)]
+    assert mi(262) == later(NOW_S + 3600, KILLED)  # not seen, so nobody knows yet
 
 
 def test_a_pods_request_is_lowered_down_to_its_use() -> None:

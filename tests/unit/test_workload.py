@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from builders import NOW_S, container, forecasted, mi, pod, recent, size
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import Kill, Room
@@ -63,6 +65,20 @@ def test_the_hottest_replica_counts() -> None:
     found = review(WorkloadState(), seen(pods=pods, recent=recents), FORECASTS, WorkloadPolicy())
 
     assert mi(404) == found.verdicts["app"].target.request_bytes  # 400 x 1.01
+
+
+@pytest.mark.parametrize(
+    ("hot_mib", "request_mib"), [([50, 50, 50, 50, 102], 100), ([102] * 5, 103.5), ([50, 50, 50, 50, 104], 105.5)]
+)
+def test_a_replica_that_is_over_its_request_for_a_moment_raises_nothing(
+    hot_mib: list[float], request_mib: float
+) -> None:
+    """102 MiB of 100 for one sample are ridden out, for a minute they are claimed (x 1.01), as is more at once."""
+    pods = (pod(container(present=size(100, 300))), pod(container(present=size(100, 300)), name="web-abc-2", uid="2"))
+    recents = {("web-abc-1", "app"): recent(hot_mib), ("web-abc-2", "app"): recent([60] * 5)}
+    found = review(WorkloadState(), seen(pods=pods, recent=recents), {"app": forecasted([97.0] * 12)}, WorkloadPolicy())
+
+    assert mi(request_mib) == found.verdicts["app"].target.request_bytes
 
 
 def test_a_guaranteed_workload_gets_one_number() -> None:
