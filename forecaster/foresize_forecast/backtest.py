@@ -90,8 +90,8 @@ class Tested:
         """Hours on record with a jump above the cheapest room."""
         level = float(self.mean_level[row])
         size = held_for(level, pooled(self.jumps[row], NO_KIN), float(self.kill_costs[row]))
-        step = int(np.searchsorted(STEPS, np.log((size + OFFSET_BYTES) / (level + OFFSET_BYTES)) - 1e-9))
-        return float(self.jumps[row].counts[step])
+        room = float(np.log((size + OFFSET_BYTES) / (level + OFFSET_BYTES)))
+        return float(self.jumps[row].counts[int(np.argmin(np.abs(STEPS - room)))])
 
 
 def backtested(model: Model, history: History, kill_costs: PerContainer) -> Tested:

@@ -116,3 +116,13 @@ def test_a_model_that_fits_is_cheaper_than_the_baseline() -> None:
     assert (
         backtested(exact, history, PRICE).cost_bytes[0] < 0.5 * backtested(RecentPeak(), history, PRICE).cost_bytes[0]
     )
+
+
+@pytest.mark.parametrize("price_gib", [1e-6, 1.0, 1e9])
+def test_any_price_of_a_kill_can_be_scored(price_gib: float) -> None:
+    """From no room to the most that is told apart: what would still have been passed is counted."""
+    rng = np.random.default_rng(1)
+    score = tried(np.exp(rng.normal(size=10 * DAY)), price=price_gib * GIB).score(0)
+
+    assert score is not None
+    assert 0 <= score.exceedances <= score.hours
