@@ -74,9 +74,9 @@ class Tested:
         return Candidate(self.model.name, self.model.cost, cost, hours)
 
     def score(self, row: int) -> Score | None:
-        """What a reader sees of a container's backtest; None where nothing was held."""
+        """What a reader sees of a container's backtest; None where nothing was held, or not for a week."""
         record = self.jumps[row]
-        if not record.hours:
+        if not record.hours or np.isnan(self.mean_level[row]):
             return None
         return Score(
             hours=record.hours,

@@ -126,3 +126,11 @@ def test_any_price_of_a_kill_can_be_scored(price_gib: float) -> None:
 
     assert score is not None
     assert 0 <= score.exceedances <= score.hours
+
+
+def test_what_was_silent_for_a_week_has_no_score() -> None:
+    """Three days of use, then eight of nothing: there is a record of jumps, and nothing that sizes cost of late."""
+    found = tried(np.concatenate([np.full(3 * DAY, 100.0), np.full(8 * DAY, np.nan)]))
+
+    assert found.jumps[0].hours > 0
+    assert found.score(0) is None
