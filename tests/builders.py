@@ -44,6 +44,7 @@ def outlook(demand_mib: list[float], *, level_mib: list[float] | None = None, **
         seen_peak_bytes=int(level.max()),
         startup_peak_bytes=None,
         jumps=NO_JUMPS,
+        rises=NO_JUMPS,
         days=14.0,
         model="RecentPeak",
         score=None,
@@ -68,7 +69,7 @@ def forecasted(
 ) -> Forecasted:
     """An outlook with its plan."""
     made = outlook(demand_mib, **changes)
-    return Forecasted(made, plan(made, lead_s, cooldown_s), tail)
+    return Forecasted(made, plan(made, lead_s, cooldown_s), tail, STEADY)
 
 
 def evidence(present: Size, *, usage_mib: float | None = 50, **changes: Any) -> Evidence:
