@@ -29,8 +29,8 @@ MOST_BYTES = 256 << 20
 """Histories that are with the cluster at a time: the scheduler and this process hold them until they are answered."""
 LOOK_S = 0.5
 """How often it is seen whether a job is late or all of it was ended."""
-FETCH_S = 1.0
-"""For an answer that is there to be fetched, even if it came at the last moment."""
+FETCH_S = 2.0
+"""For an answer that is there to be fetched, be it at the last moment; after it, it is seen whether all was ended."""
 NOT_STARTED = "its fit was not started in time"
 OVER = "the operator ends"
 
@@ -159,12 +159,12 @@ class _Question:
         """The next job that is done or late, with its answers, or with why it has none and may be tried again."""
         ticket = self._next(is_over)
         flight = self._flying[ticket]
-        answers = self._outcome(cluster, flight)
+        answers = self._outcome(cluster, flight, is_over)
         del self._flying[ticket]
         return flight.number, flight.job, answers
 
     def _next(self, is_over: Callable[[], bool]) -> int:
-        while True:
+        while not is_over():
             oldest, flight = next(iter(self._flying.items()))
             if flight.due_s < time.monotonic():
                 return oldest
@@ -172,18 +172,21 @@ class _Question:
                 ticket = self._landed.get(timeout=LOOK_S)
                 if ticket in self._flying:  # and was not found late before
                     return ticket
-            if is_over():
-                raise LostError(OVER)
+        raise LostError(OVER)
 
-    def _outcome(self, cluster: Cluster, flight: _Flight) -> Answers | str:
-        try:
-            answers: Answers = cluster.result(flight.future, max(FETCH_S, flight.due_s - time.monotonic()))
-        except WorkerEndedError:
-            return WORKER_ENDED
-        except FitFailedError as error:
-            logger.exception("a fit failed")
-            return refused(flight.job, FAILED.format(error))
-        except TimeoutError:
-            hung = cluster.end(flight.future)
-            return refused(flight.job, LATE.format(self._deadline_s)) if hung else NOT_STARTED
-        return answers
+    def _outcome(self, cluster: Cluster, flight: _Flight, is_over: Callable[[], bool]) -> Answers | str:
+        while not is_over():
+            try:
+                answers: Answers = cluster.result(flight.future, FETCH_S)
+            except WorkerEndedError:
+                return WORKER_ENDED
+            except FitFailedError as error:
+                logger.exception("a fit failed")
+                return refused(flight.job, FAILED.format(error))
+            except TimeoutError:  # it hangs, or the worker that had its answer died and another one makes it again
+                if flight.due_s < time.monotonic():
+                    hung = cluster.end(flight.future)
+                    return refused(flight.job, LATE.format(self._deadline_s)) if hung else NOT_STARTED
+            else:
+                return answers
+        raise LostError(OVER)

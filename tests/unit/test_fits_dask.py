@@ -145,23 +145,13 @@ def test_a_fit_that_kills_its_worker_harms_no_other(fits: DaskFits) -> None:
     assert answers[1].message.startswith("its fit ended its worker process")
 
 
-def test_a_fit_that_hangs_harms_no_other() -> None:
-    """After its deadline a fit is given up and its worker started anew, so that the next have it."""
-    fits = DaskFits(workers=2, deadline_s=4, work=fitjobs.told)
-    answers = asked(fits, "endless", "two", "three", "four")
-    fits.close()
-
-    assert [FIT_FAILED, "two", "three", "four"] == [answer.reason for answer in answers]
-    assert "its fit did not end in 4 s; it is tried again at the next refit" == answers[0].message
-
-
 CLUSTER = """
 import sys
 from distributed import LocalCluster
 
 if __name__ == "__main__":
     page = {"dashboard": False, "dashboard_address": "127.0.0.1:0"}
-    cluster = LocalCluster(n_workers=1, threads_per_worker=1, host="127.0.0.1", scheduler_kwargs=page)
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, host="127.0.0.1", scheduler_kwargs=page)
     print(cluster.scheduler_address, flush=True)
     sys.stdin.read()
 """
@@ -177,12 +167,23 @@ def elsewhere(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
         [sys.executable, "-P", program],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,  # it is killed, and its workers have something to say of that
         text=True,
         env={**os.environ, "PYTHONPATH": path},
     ) as process:
         assert process.stdout is not None
         yield process, process.stdout.readline().strip()
         process.kill()
+
+
+def test_a_fit_that_hangs_harms_no_other(elsewhere: tuple[subprocess.Popen[str], str]) -> None:
+    """After its deadline a fit is given up and its worker started anew; the others are made meanwhile."""
+    fits = DaskFits(elsewhere[1], deadline_s=3, work=fitjobs.told)
+    answers = asked(fits, "endless", "two", "three", "four")
+    fits.close()
+
+    assert [FIT_FAILED, "two", "three", "four"] == [answer.reason for answer in answers]
+    assert "its fit did not end in 3 s; it is tried again at the next refit" == answers[0].message
 
 
 def test_a_scheduler_that_is_lost_refuses_what_it_had(
@@ -219,13 +220,14 @@ def test_a_cluster_without_workers_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     assert answer.message.startswith(f"the Dask cluster at {empty.scheduler_address} has no workers;")
 
 
-def test_stopping_waits_for_no_fit(elsewhere: tuple[subprocess.Popen[str], str]) -> None:
-    """The operator ends while a fit is under way: its containers are refused, and nothing is asked anew."""
+@pytest.mark.parametrize("after_s", [0.0, 0.5])
+def test_stopping_waits_for_no_fit(elsewhere: tuple[subprocess.Popen[str], str], after_s: float) -> None:
+    """The operator ends, be it connecting or waiting: what was asked is refused, and nothing is asked anew."""
     fits = DaskFits(elsewhere[1], work=fitjobs.told)
     answers: list[NoOutlook] = []
     asking = threading.Thread(target=lambda: answers.extend(asked(fits, "endless")))
     asking.start()
-    time.sleep(0.5)
+    time.sleep(after_s)
     fits.close()
     asking.join(20)
 
