@@ -121,12 +121,19 @@ PLAYED = settings(max_examples=10, deadline=None, suppress_health_check=[HealthC
 
 
 @PLAYED
-@given(st.lists(usages(), min_size=1, max_size=2), TRACKS, POLICIES, PACES, st.sampled_from([3600, 6 * 3600]))
+@given(
+    st.lists(usages(), min_size=1, max_size=2),
+    TRACKS,
+    POLICIES,
+    PACES,
+    st.sampled_from([(30, 1800), (COARSE_S, 3600), (COARSE_S, 6 * 3600)]),
+)
 def test_passing_over_quiet_intervals_changes_nothing(
-    usage: list[FloatArray], track: Track, policy: ContainerPolicy, pace: WorkloadPolicy, refit_s: int
+    usage: list[FloatArray], track: Track, policy: ContainerPolicy, pace: WorkloadPolicy, clock: tuple[int, int]
 ) -> None:
     """What is decided only where something moved is, in every interval, what deciding each of them gives."""
-    of = trace(usage, step_s=COARSE_S)
+    step_s, refit_s = clock
+    of = trace(usage, step_s=step_s)
     passed_over = played(of, track, policy=policy, pace=pace, refit_s=refit_s)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ours._Signs, "wakes", lambda _self, at, *_: at + 1)  # noqa: SLF001 - the switch is the test's
@@ -148,12 +155,53 @@ def test_cutting_a_trace_never_changes_the_sizes_before_the_cut(usage: FloatArra
 
 
 @PLAYED
-@given(usages(), TRACKS)
-def test_a_limit_that_killed_does_not_come_back_within_a_day(usage: FloatArray, track: Track) -> None:
-    """After usage above the limit, at least twice that limit for a day."""
-    limit = played(trace([usage], step_s=COARSE_S), track).limit[0]
+@given(usages(), TRACKS, st.sampled_from([6 * 3600, HALF_A_DAY_S]))
+def test_a_limit_that_killed_does_not_come_back_before_the_need_is_known(
+    usage: FloatArray, track: Track, refit_s: int
+) -> None:
+    """After usage above it at least twice that limit, for a day or until a forecast is made an hour later."""
+    limit = played(trace([usage], step_s=COARSE_S), track, refit_s=refit_s).limit[0]
+    every = refit_s // COARSE_S
     for at in np.flatnonzero(usage[:-1] > limit[:-1]):
-        assert (limit[at + 1 : at + 1 + 86_400 // COARSE_S] >= 2 * limit[at]).all()
+        hour_later = at + 1 + 3600 // COARSE_S
+        known = -(-hour_later // every) * every
+        assert (limit[at + 1 : min(known, at + 1 + 86_400 // COARSE_S)] >= 2 * limit[at]).all()
+
+
+def test_after_a_kill_the_limit_is_what_the_need_asks_for() -> None:
+    """Killed at 129 MiB by four hours of 135: twice that for as long as nobody knows, then room for 135 for a day."""
+    values = np.full(4 * PER_DAY, 100.0 * MIB)
+    values[400:448] = 135 * MIB
+    limit = played(trace([values]), refit_s=3600).limit[0] / MIB
+
+    # The kill is known from interval 401 on, a forecast of an hour later from the refit at 420 on, and the cooldown of
+    # two hours ends at 425. The record has an hour with a jump of (135 + 64) / (100 + 64), 21.3 %.
+    assert [400] == np.flatnonzero(values / MIB > limit).tolist()
+    assert (129, 258, 258) == (limit[400], limit[401], limit[424])
+    assert ((limit[425 : 401 + PER_DAY] > 135) & (limit[425 : 401 + PER_DAY] < 258)).all()
+
+
+def test_a_request_rides_out_what_does_not_last() -> None:
+    """306 MiB of 300 for a sample of 30 s leave the request; for three of them, a reaction of 60 s, it is raised."""
+    values = np.full(4000, 300.0 * MIB)
+    values[3000] = values[3500:3503] = 306 * MIB
+    request = played(trace([values], step_s=30)).request[0]
+
+    # 306 x 1.01 = 309.06, in units of a MiB 310. The third sample is known one interval later.
+    assert (request[2000:3503] == 300 * MIB).all()
+    assert (request[3503:] == 310 * MIB).all()
+
+
+def test_a_replica_that_jumps_leaves_room_in_its_siblings_limits() -> None:
+    """Once a day it does what nothing led up to; a quiet replica has more room than a quiet neighbour."""
+    quiet = np.full(4 * PER_DAY, 300.0 * MIB)
+    jumpy = quiet.copy()
+    for day, growth in ((1, 1.4), (2, 1.8), (3, 2.2)):
+        jumpy[day * PER_DAY + 100 :][:4] *= growth
+    families = {"namespaces": ("shop",) * 3, "siblings": ("web/main", "web/main", "db/main")}
+    _, replica, other = played(trace([jumpy, quiet, quiet], **families)).limit[:, -1]
+
+    assert replica > 1.2 * other
 
 
 def test_a_start_has_room_for_what_was_seen_before() -> None:
