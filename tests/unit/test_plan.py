@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import combinations, pairwise
 
 import numpy as np
@@ -57,12 +58,14 @@ def test_sizes_can_be_read() -> None:
 
 
 def test_people_read_the_peak_that_one_day_in_a_hundred_passes() -> None:
-    """Level 100 MiB, jumps of up to 50 % on one day in 42 (0.001 of 24 hours): (100 + 64) x 1.522 - 64 = 186 MiB."""
-    # Growths are told apart in steps of exp(0.03); none jumped as far as 50 %, of which the first is exp(0.42) = 1.522.
-    made = forecasted([100.0], tail=tail(0.001, 0.5))
+    """Level 100 MiB, rises of up to 50 % on one day in 42: (100 + 64) x 1.522 - 64 = 186 MiB."""
+    # Growths are told apart in steps of exp(0.03); none rose as far as 50 %, of which the first is exp(0.42) = 1.522.
+    often, seldom = (replace(forecasted([100.0]), rise=tail(1 / days, 0.5)) for days in (42, 101))
 
-    assert made.peak_bytes == pytest.approx(mi(164) * np.exp(0.42) - mi(64), abs=2)
-    assert forecasted([100.0]).peak_bytes == mi(100)
+    assert often.peak_bytes == pytest.approx(mi(164) * np.exp(0.42) - mi(64), abs=2)
+    assert seldom.peak_bytes == mi(100) == often.peak_at(1 / 42)
+    # Jumps of hours have no say in it: a level that follows use is passed by less than what was expected of a day.
+    assert forecasted([100.0], tail=tail(0.5, 0.5)).peak_bytes == mi(100)
 
 
 def test_a_day_of_minutes_is_planned_at_once() -> None:
