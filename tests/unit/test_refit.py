@@ -16,11 +16,12 @@ from foresize.guard import Assignment
 from foresize.policy import Policy, parse
 from foresize.refit import BATCH, RETRY_S, Forecasts
 from foresize.workloads import Workload
+from foresize_forecast.foresee import Wish
 from foresize_forecast.jumps import STEPS, Jumps
 from foresize_forecast.outlook import NoOutlook, Outlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.prometheus import Source
-from foresize_forecast.sizes import QosClass
+from foresize_forecast.sizes import GIB, QosClass
 from metricserver import Metrics
 
 INTERVAL_S = 1800.0
@@ -35,10 +36,12 @@ class Pool:
     def __init__(self, answer: Callable[[], Forecasted | NoOutlook] = lambda: KNOWN) -> None:
         self.answer = answer
         self.asked: list[int] = []
+        self.wishes: list[Wish] = []
 
     def foresee(self, _: Any, wishes: Any) -> list[Forecasted | NoOutlook]:
         """The same for each container."""
         self.asked.append(len(wishes))
+        self.wishes += wishes
         return [self.answer() for _ in wishes]
 
 
@@ -118,6 +121,17 @@ def test_what_jumps_bears_on_its_neighbours_at_once() -> None:
     found = [share("bank", "web"), share("shop", "web"), share("shop", "api")]
     assert [cluster, namespace, own] == pytest.approx(found)
     assert found == sorted(found)
+
+
+@pytest.mark.parametrize(("strategy", "gib"), [("Forecast", 10), ("EqualRequest", 5)])
+def test_models_are_compared_at_what_a_kill_costs_the_limit(strategy: str, gib: int) -> None:
+    """5 GiB reserved are 10 of a limit that is not: what is chosen by is what sizes are made by."""
+    chosen = policy(containers=[{"name": "*", "limit": {"strategy": strategy, "killCost": "5Gi"}}])
+    pool = Pool()
+    with metricserver.serving(Metrics(METRICS)) as source:
+        Forecasts().refit(source, pool, [assignment(chosen=chosen)], NOW_S, INTERVAL_S)
+
+    assert [gib * GIB] == [wish.question.kill_cost_bytes for wish in pool.wishes]
 
 
 def test_another_policy_is_due_at_once() -> None:
