@@ -13,8 +13,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.series import FloatArray, PerContainer, PerContainerAndTime, peaks
 from foresize_forecast.sizes import MIB
 
@@ -180,7 +180,7 @@ def rises_above(usage: PerContainerAndTime, expected: PerContainerAndTime, step_
     return [Jumps(row, float(of)) for row, of in zip(counts, hours, strict=True)]
 
 
-@njit(cache=True)
+@compiled_as_written
 def _recorded(
     usage: FloatArray, held: FloatArray, per_block: int, decay: float
 ) -> tuple[FloatArray, FloatArray]:  # pragma: no cover - compiled

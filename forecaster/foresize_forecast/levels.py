@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.series import BoolArray, FloatArray, PerContainerAndTime
 
 HOLD_S = 3600
@@ -54,7 +54,7 @@ def starting(usage: PerContainerAndTime, step_s: int) -> BoolArray:
     return _starting(usage, max(1, START_S // step_s))
 
 
-@njit(cache=True)
+@compiled_as_written
 def _trailing(usage: FloatArray, intervals: int) -> FloatArray:  # pragma: no cover - compiled
     containers, time = usage.shape
     found = np.full((containers, time), np.nan)
@@ -76,7 +76,7 @@ def _trailing(usage: FloatArray, intervals: int) -> FloatArray:  # pragma: no co
     return found
 
 
-@njit(cache=True)
+@compiled_as_written
 def _starting(usage: FloatArray, start: int) -> BoolArray:  # pragma: no cover - compiled
     containers, time = usage.shape
     found = np.zeros((containers, time), np.bool_)
@@ -93,7 +93,7 @@ def _starting(usage: FloatArray, start: int) -> BoolArray:  # pragma: no cover -
     return found
 
 
-@njit(cache=True)
+@compiled_as_written
 def _in_force(
     usage: FloatArray, base: FloatArray, highest: FloatArray, starts: BoolArray, hold: int
 ) -> FloatArray:  # pragma: no cover - compiled

@@ -6,8 +6,8 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.jumps import OFFSET_BYTES, PRIOR, PRIOR_DAY, Tail, held_for
 from foresize_forecast.outlook import Outlook
 from foresize_forecast.series import FloatArray, IntArray
@@ -127,7 +127,7 @@ def _cheapest_cuts(needed: FloatArray, change_cost: float) -> list[int]:
     return [int(runs[cut]) for cut in cuts]
 
 
-@njit(cache=True)
+@compiled_as_written
 def _cheapest(needed: FloatArray, lengths: FloatArray, change_cost: float) -> IntArray:  # pragma: no cover - compiled
     """For each number of runs the run at which the last of their cheapest steps begins."""
     count = needed.size

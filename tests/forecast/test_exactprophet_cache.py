@@ -17,29 +17,52 @@ def double(number: int) -> int:
     return 2 * number
 
 
-def test_a_cache_on_a_read_only_disk_is_used_from_a_copy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_cache_on_a_read_only_disk_is_used_by_links_to_it(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """An image whose root is read-only has its machine code from the build; numba alone would refuse to start."""
     kept = tmp_path / "kept"
-    kept.mkdir()
-    (kept / "code.nbc").write_bytes(b"machine code")
+    (kept / "solver").mkdir(parents=True)
+    (kept / "solver" / "code.nbc").write_bytes(b"machine code")
+    (kept / "solver").chmod(0o555)
+    kept.chmod(0o555)
     monkeypatch.setitem(vars(config), "CACHE_DIR", str(kept))
+    monkeypatch.setenv("NUMBA_CACHE_DIR", str(kept))
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.setattr("os.access", lambda *_: False)
-    compiling.copy_read_only_cache()
-    copy = Path(vars(config)["CACHE_DIR"])
-    assert copy != kept
-    assert (copy / "code.nbc").read_bytes() == b"machine code"
-    compiling.remove(str(copy), os.getpid() + 1)  # a fork that ends leaves it to its parent
-    assert copy.exists()
-    compiling.remove(str(copy), os.getpid())
-    assert not copy.exists()
+    compiling.link_read_only_cache()
+    links = Path(vars(config)["CACHE_DIR"])
+    assert links.parent == tmp_path
+    assert links != kept
+    assert (links / "solver" / "code.nbc").read_bytes() == b"machine code"
+    assert os.environ["NUMBA_CACHE_DIR"] == str(links)  # for processes that are spawned
+
+    # numba replaces a file by another one: in the links, not in the image.
+    (links / "solver" / "new").write_bytes(b"newer")
+    (links / "solver" / "new").replace(links / "solver" / "code.nbc")
+    assert (kept / "solver" / "code.nbc").read_bytes() == b"machine code"
+
+    compiling.remove(str(links), os.getpid() + 1)  # a fork that ends leaves it to its parent
+    assert links.exists()
+    compiling.remove(str(links), os.getpid())
+    assert not links.exists()
+    assert (kept / "solver" / "code.nbc").exists()
+
+
+def test_without_a_temporary_directory_a_read_only_cache_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Nothing can be written at all: nothing fails, and the code is compiled anew."""
+    monkeypatch.setitem(vars(config), "CACHE_DIR", str(tmp_path))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
+    monkeypatch.setattr("os.access", lambda *_: False)
+    compiling.link_read_only_cache()
+    assert vars(config)["CACHE_DIR"] == str(tmp_path)
 
 
 def test_a_cache_that_can_be_written_stays_where_it_is(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """No copy is made where none is needed, nor where no directory was named."""
+    """No links are made where none are needed, nor where no directory was named."""
     for kept in (str(tmp_path), str(tmp_path / "missing"), ""):
         monkeypatch.setitem(vars(config), "CACHE_DIR", kept)
-        compiling.copy_read_only_cache()
+        compiling.link_read_only_cache()
         assert vars(config)["CACHE_DIR"] == kept
 
 
@@ -47,3 +70,4 @@ def test_without_any_place_to_keep_machine_code_it_still_runs(monkeypatch: pytes
     """No directory is writable: the code is compiled anew in each process, and works."""
     monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
     assert compiling.compiled(double)(21) == 42
+    assert compiling.compiled_as_written(double)(21) == 42

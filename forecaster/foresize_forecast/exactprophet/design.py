@@ -51,7 +51,8 @@ def design_columns(
     placement = place(model, observed_s)
     scaled = placement.scaled(observed_s)
     trend = [scaled, np.ones_like(scaled)] if model.growth == "linear" else [np.ones_like(scaled)]
-    return placement, np.vstack([*trend, features[:, columns], placement.hinges(scaled).T])
+    # Contiguous, so that what is compiled is compiled once.
+    return placement, np.ascontiguousarray(np.vstack([*trend, features[:, columns], placement.hinges(scaled).T]))
 
 
 def factored(model: Model, triangle: FloatArray, observed: int) -> Design:

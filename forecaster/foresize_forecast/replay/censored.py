@@ -10,8 +10,8 @@ Of the containers in `operate_first` this names the Loki ingesters (10 GiB) and 
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.series import BoolArray, FloatArray, peaks
 from foresize_forecast.sizes import MIB
 
@@ -59,7 +59,7 @@ def written_limit(highest: float) -> float | None:
     return limit if highest >= (1 - BELOW) * limit else None
 
 
-@njit(cache=True)
+@compiled_as_written
 def falls(usage: FloatArray, limit: float, columns: int) -> int:
     """How often a row fell from near the limit to well below it within `columns` measured columns.
 

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.replay.tally import MINUTE_S, warmup_columns
 from foresize_forecast.replay.trace import Trace
 from foresize_forecast.series import BoolArray, FloatArray, IntArray, PerContainer
@@ -140,7 +140,7 @@ def node_figures(
     )
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _packed(
     usage: FloatArray, request: FloatArray, running: BoolArray, draws: FloatArray, node_bytes: FloatArray
 ) -> tuple[FloatArray, PerContainer]:
@@ -167,7 +167,7 @@ def _packed(
     return counted, causes
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def in_order(request: FloatArray, running: BoolArray, draws: FloatArray, shuffled: bool) -> IntArray:  # noqa: FBT001 - numba
     """The running containers, the largest request first; where shuffled, those of one class by their draws."""
     rows = np.flatnonzero(running)
@@ -178,7 +178,7 @@ def in_order(request: FloatArray, running: BoolArray, draws: FloatArray, shuffle
     return rows[np.argsort(-keys, kind="mergesort")]
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def first_fit(request: FloatArray, rows: IntArray, room: float) -> tuple[IntArray, int]:
     """The node of each of `rows`, in their order, and how many nodes there are.
 
@@ -201,7 +201,7 @@ def first_fit(request: FloatArray, rows: IntArray, room: float) -> tuple[IntArra
     return places, nodes
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _pressed(
     usage: FloatArray,
     request: FloatArray,

@@ -10,8 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.replay.trace import Sizes, Trace
 from foresize_forecast.series import BoolArray, FloatArray, IntArray, PerContainer, PerContainerAndTime
 
@@ -165,7 +165,7 @@ def _padded(values: FloatArray, days: int) -> FloatArray:
     return np.pad(values, ((0, 0), (0, days - values.shape[1])))
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _days(usage: FloatArray, per_day: int) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Weight, 95th percentile (interpolated between samples) and peak of every series and day."""
     series, columns = usage.shape
@@ -183,7 +183,7 @@ def _days(usage: FloatArray, per_day: int) -> tuple[FloatArray, FloatArray, Floa
     return weight, p95, peak
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _count(
     usage: FloatArray, request: FloatArray, limit: FloatArray, node_bytes: float, spans: tuple[int, int]
 ) -> tuple[FloatArray, FloatArray, BoolArray, FloatArray]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.replay.peers import histogram
 from foresize_forecast.replay.peers.recent import highest_lately
 from foresize_forecast.replay.peers.windows import one_size
@@ -84,7 +84,7 @@ class AutopilotPercentile:
         return one_size(trace, held)
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _crane(
     usage: FloatArray, first: tuple[float, float], settings: FloatArray, clock: FloatArray, request: FloatArray
 ) -> None:
@@ -111,7 +111,7 @@ def _crane(
         request[column] = present
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _weigh(seen: histogram.Histogram, used: float, at_s: float, sign: float) -> None:
     if np.isnan(used):
         return
@@ -123,7 +123,7 @@ def _weigh(seen: histogram.Histogram, used: float, at_s: float, sign: float) -> 
         histogram.subtract(seen, bucket, weight)
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _load_percentile(usage: FloatArray, share: float, clock: FloatArray, wished: FloatArray) -> None:
     """Write the percentile of what was seen before each column, shape (time,)."""
     seen = histogram.empty(AUTOPILOT_STARTS.size, HALF_LIFE_S, EPSILON)

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.series import FloatArray, IntArray
 
 MAX_DECAY_EXPONENT = 100
@@ -38,14 +38,14 @@ class Histogram(NamedTuple):
     ends: IntArray
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def empty(buckets: int, half_life_s: float, epsilon: float) -> Histogram:
     """A histogram without a sample."""
     scalars = np.array([0.0, YEAR_ONE_S, half_life_s, epsilon])
     return Histogram(np.zeros(buckets), scalars, np.array([buckets - 1, 0]))
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def clear(histogram: Histogram) -> None:
     """Forget everything."""
     histogram.weights[:] = 0.0
@@ -54,7 +54,7 @@ def clear(histogram: Histogram) -> None:
     histogram.ends[FIRST], histogram.ends[LAST] = histogram.weights.size - 1, 0
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def decayed(histogram: Histogram, at_s: float) -> float:
     """What a sample of that time is to be weighted with; may move the reference."""
     half_life_s = histogram.scalars[HALF_LIFE_S]
@@ -63,7 +63,7 @@ def decayed(histogram: Histogram, at_s: float) -> float:
     return float(2.0 ** ((at_s - histogram.scalars[REFERENCE_S]) / half_life_s))
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def add(histogram: Histogram, bucket: int, weight: float) -> None:
     """Take in a sample of an already decayed weight."""
     weights, ends = histogram.weights, histogram.ends
@@ -73,7 +73,7 @@ def add(histogram: Histogram, bucket: int, weight: float) -> None:
         ends[FIRST], ends[LAST] = min(ends[FIRST], bucket), max(ends[LAST], bucket)
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def subtract(histogram: Histogram, bucket: int, weight: float) -> None:
     """Take a sample out that was added with this weight."""
     epsilon = histogram.scalars[EPSILON]
@@ -83,7 +83,7 @@ def subtract(histogram: Histogram, bucket: int, weight: float) -> None:
     _narrow(histogram)
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def percentile(histogram: Histogram, starts: FloatArray, share: float) -> float:
     """The end of the first bucket with that share of the weight at or below it; 0 where there is no sample.
 
@@ -104,7 +104,7 @@ def percentile(histogram: Histogram, starts: FloatArray, share: float) -> float:
     return float(starts[min(bucket + 1, weights.size - 1)])
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _move_reference(histogram: Histogram, at_s: float) -> None:
     half_life_s = histogram.scalars[HALF_LIFE_S]
     moved = YEAR_ONE_S + np.floor((at_s - YEAR_ONE_S) / half_life_s + 0.5) * half_life_s
@@ -115,7 +115,7 @@ def _move_reference(histogram: Histogram, at_s: float) -> None:
     _narrow(histogram)
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _narrow(histogram: Histogram) -> None:
     weights, ends, epsilon = histogram.weights, histogram.ends, histogram.scalars[EPSILON]
     while weights[ends[FIRST]] < epsilon and ends[FIRST] < weights.size - 1:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.replay.peers.windows import one_size, trailing_max
 from foresize_forecast.replay.trace import Sizes, Told, Trace, Track
 from foresize_forecast.series import FloatArray, IntArray, PerContainerAndTime
@@ -80,7 +80,7 @@ def hour_numbers(trace: Trace) -> IntArray:
     return numbers
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _same_hour(usage: FloatArray, hours: IntArray, days: int) -> PerContainerAndTime:
     """Highest of the hours 24, 48, ... before and of this one so far; of all so far where those were not measured."""
     found = np.full(usage.shape, np.nan)
@@ -104,7 +104,7 @@ def _same_hour(usage: FloatArray, hours: IntArray, days: int) -> PerContainerAnd
     return found
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _attune(usage: FloatArray, hours: IntArray, window: int, share: float, wished: FloatArray) -> None:
     """Write the size before its margin, shape (time,)."""
     sorted_hours = np.empty((HOURS, window + 1))
@@ -129,7 +129,7 @@ def _attune(usage: FloatArray, hours: IntArray, window: int, share: float, wishe
             wished[column] = top * (1 + BURST_FACTOR * np.log2(burst)) if burst > BURST_RATIO else top
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def quantile(ordered: FloatArray, count: int, share: float) -> float:
     """Of the first `count` values, which are in order; interpolated."""
     at = share * (count - 1)
@@ -138,7 +138,7 @@ def quantile(ordered: FloatArray, count: int, share: float) -> float:
     return float(ordered[below] + (ordered[above] - ordered[below]) * (at - below))
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _insert(ordered: FloatArray, count: int, value: float) -> int:
     at = _place(ordered, count, value)
     for place in range(count, at, -1):
@@ -147,14 +147,14 @@ def _insert(ordered: FloatArray, count: int, value: float) -> int:
     return count + 1
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _remove(ordered: FloatArray, count: int, value: float) -> int:
     for place in range(_place(ordered, count, value), count - 1):
         ordered[place] = ordered[place + 1]
     return count - 1
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _place(ordered: FloatArray, count: int, value: float) -> int:
     """Where the first value is that is not below `value`."""
     low, high = 0, count

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.replay.peers import vpa_model
 from foresize_forecast.replay.trace import Sizes, Told, Trace, Track, first_sizes
 from foresize_forecast.series import FloatArray
@@ -54,7 +54,7 @@ def without_floor() -> Vpa:
     return Vpa("VPA, floor 10 MiB", 10.0 * MIB)
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _play(
     usage: FloatArray, first: FloatArray, settings: tuple[float, float], clock: FloatArray, request: FloatArray
 ) -> None:
@@ -65,7 +65,7 @@ def _play(
             _play_one(usage[row], settings, clock, request[row])
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _play_one(usage: FloatArray, settings: tuple[float, float], clock: FloatArray, request: FloatArray) -> None:
     """One series; its first request is given. Times are those of looks: the end of the interval that is read."""
     floor_bytes, ratio = settings

@@ -13,8 +13,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.replay.peers import histogram
 from foresize_forecast.replay.peers.histogram import Histogram
 from foresize_forecast.series import FloatArray
@@ -68,7 +68,7 @@ class Model(NamedTuple):
     known: FloatArray
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def fresh() -> Model:
     """Before the first sample."""
     known = np.zeros(9)
@@ -76,7 +76,7 @@ def fresh() -> Model:
     return Model(histogram.empty(BUCKETS, DAY_S, EPSILON), known)
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def observe(model: Model, at_s: float, used: float, minutes: int) -> None:
     """Take in a sample of an interval that ends at `at_s`; the confidence counts one a minute, as is collected."""
     known = model.known
@@ -87,7 +87,7 @@ def observe(model: Model, at_s: float, used: float, minutes: int) -> None:
     known[SAMPLES] += minutes
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def record_kill(model: Model, at_s: float, request: float) -> None:
     """A kill counts as a sample: 20 % or 100 MiB above the request, or above the window's peak where that is higher.
 
@@ -97,7 +97,7 @@ def record_kill(model: Model, at_s: float, request: float) -> None:
     _aggregate(model, at_s, max(used + KILL_BYTES, np.floor(used * KILL_RATIO)), True)  # noqa: FBT003 - as above
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def recommended(model: Model, floor_bytes: float) -> tuple[float, float, float]:
     """Lower bound, target and upper bound in bytes; the bounds close in as days with a sample a minute go by."""
     known = model.known
@@ -111,7 +111,7 @@ def recommended(model: Model, floor_bytes: float) -> tuple[float, float, float]:
     return max(lower, floor_bytes), max(_with_margin(known[TARGET]), floor_bytes), max(upper, floor_bytes)
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def expire(model: Model, now_s: float) -> None:
     """Drop what was seen where nothing has been for `EXPIRY_S`; the present window stays."""
     if model.known[SAMPLES] > 0 and now_s - model.known[SEEN_LAST_S] >= EXPIRY_S:
@@ -119,7 +119,7 @@ def expire(model: Model, now_s: float) -> None:
         model.known[SEEN_FIRST_S:] = 0.0
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def updated(request: float, bounds: tuple[float, float, float], age_s: float, quick_kill: bool) -> float:  # noqa: FBT001
     """The request after the updater has looked at the pod.
 
@@ -133,7 +133,7 @@ def updated(request: float, bounds: tuple[float, float, float], age_s: float, qu
     return target if age_s >= UPDATE_AGE_S and abs(whole - target) / whole >= UPDATE_SHARE else request
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def bucket_of(value: float) -> int:
     """The bucket that holds a value."""
     if value < FIRST_BUCKET_BYTES:
@@ -142,7 +142,7 @@ def bucket_of(value: float) -> int:
     return min(at, BUCKETS - 1)
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _aggregate(model: Model, at_s: float, value: float, kill: bool) -> None:  # noqa: FBT001 - compiled code
     """Raise the present window's peak, or open the next window with this value."""
     known = model.known
@@ -165,12 +165,12 @@ def _aggregate(model: Model, at_s: float, value: float, kill: bool) -> None:  # 
     known[UPPER] = histogram.percentile(model.peaks, STARTS, UPPER_SHARE)
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _with_margin(value: float) -> float:
     base = _scaled(value, 1.0)
     return base + _scaled(base, MARGIN)
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def _scaled(amount: float, factor: float) -> float:
     return float(min(np.floor(amount * factor), MAX_BYTES))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from numba import njit
 
+from foresize_forecast.exactprophet.compiling import compiled_as_written
 from foresize_forecast.replay.trace import FIRST_SIZE_S, Sizes, Trace, first_sizes
 from foresize_forecast.series import FloatArray, IntArray, PerContainer, PerContainerAndTime
 
 
-@njit(cache=True, nogil=True)
+@compiled_as_written
 def trailing_max(usage: FloatArray, columns: int) -> FloatArray:
     """Highest value of the `columns` columns before each, shape of `usage`; NaN where none was measured.
 
