@@ -71,9 +71,12 @@ def row(**fields: object) -> Json:
             r'running: Unsupported value: "Sometimes": supported values: "None", "InPlace", "InPlaceOrEvict"',
         ),
         (row(min="2Gi", max="1Gi"), r"containers\[\]\.min \(2Gi\) must not be above max \(1Gi\)"),
-        (row(max="2Mi"), r"containers\[\]\.min \(4Mi\) must not be above max \(2Mi\); min is 4Mi where not set"),
+        (
+            row(min="4Mi", max="2Mi"),
+            r"containers\[\]\.min \(4Mi\) must not be above max \(2Mi\); min is 256Ki where not set",
+        ),
         (row(max="lots"), r'"lots": containers\[\]\.max must be a memory quantity from 1Mi to 16Ti'),
-        (row(min="64m"), r'"64m": containers\[\]\.min must be a memory quantity from 1Mi to 16Ti'),
+        (row(min="64m"), r'"64m": containers\[\]\.min must be a memory quantity from 64Ki to 16Ti'),
         (row(max=-5), r"-5: containers\[\]\.max must be a memory quantity from 1Mi to 16Ti"),
         (row(request={"overrun": 0.9}), r"overrun in body should be less than or equal to 0\.5"),
         (row(request={"overrun": 0}), r"overrun must be from 0\.0001 to 0\.5"),
@@ -150,12 +153,12 @@ def test_defaults_are_written_out(cluster: Cluster, namespace: str) -> None:
     apply(cluster, namespace, policy())
     stored = cluster.api.get(f"/apis/foresize.dev/v1alpha1/namespaces/{namespace}/memorypolicies/web")
 
-    limit = {"strategy": "Forecast", "headroom": 0.1, "killCost": "3Gi", "ratio": 2}
+    limit = {"strategy": "Forecast", "headroom": 0.1, "killCost": "2Gi", "ratio": 2}
     assert stored["spec"] == {
         "target": REF,
         "paused": False,
         "apply": {"atCreation": False, "running": "None", "template": False},
-        "containers": [{"name": "*", "min": "4Mi", "request": {"overrun": 0.03}, "limit": limit}],
+        "containers": [{"name": "*", "min": "256Ki", "request": {"overrun": 0.03}, "limit": limit}],
         "history": {"window": "14d", "step": "5m", "metric": "WorkingSet"},
         "horizon": "24h",
         "startup": {"ignore": "5m"},

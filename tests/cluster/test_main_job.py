@@ -32,16 +32,16 @@ def test_a_limit_below_the_forecast_peak_is_raised_in_place(
 def test_an_oversized_pod_is_made_smaller_in_steps(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
-    """The request goes to what is needed, the limit down by a third at a time, never below what is used."""
-    pod = deploy(cluster, namespace, request="600Mi", limit="1000Mi")
+    """The request goes to what is needed, the limit down by half at a time, never below what is used."""
+    pod = deploy(cluster, namespace, request="300Mi", limit="1000Mi")
     server = prometheus(history=past(pod, 40, hours=26))
     cluster.apply(policy(history={"window": "2d", "step": "5m"}), namespace=namespace)
     operator(server.url)
 
     first = resized(cluster, pod, lambda limit: limit < 1000 * MIB)
-    assert workloads.limit_bytes(first) > 660 * MIB
-    wait_for("the request to be lowered", lambda: sizes(now(cluster, pod))[0] != "600Mi", 30)
-    second = resized(cluster, pod, lambda limit: limit < 400 * MIB, deadline_s=60)
+    assert workloads.limit_bytes(first) == 500 * MIB
+    wait_for("the request to be lowered", lambda: sizes(now(cluster, pod))[0] != "300Mi", 30)
+    second = resized(cluster, pod, lambda limit: limit < 300 * MIB, deadline_s=60)
 
     assert workloads.restarts(second) == 0
     assert workloads.limit_bytes(second) > workloads.used_bytes(second)
