@@ -18,6 +18,9 @@ RUN python -m pip wheel --no-deps --no-build-isolation --wheel-dir /wheels . \
  && /opt/foresize/bin/pip install --no-deps --no-index /wheels/*.whl \
  && /opt/foresize/bin/pip check \
  && /opt/foresize/bin/python -m pip uninstall --yes pip
+# Last, the forecasts' machine code, for the paths that it is run from. It is for this processor: where the image runs on
+# another kind, the first forecasts compile it again (some 25 s, in the workers) and keep it in /tmp.
+RUN NUMBA_CACHE_DIR=/opt/foresize/numba PYTHONDONTWRITEBYTECODE=1 /opt/foresize/bin/python -m foresize_forecast.warmup
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="foresize" \
@@ -25,7 +28,8 @@ LABEL org.opencontainers.image.title="foresize" \
       org.opencontainers.image.licenses="Apache-2.0"
 COPY --from=build /opt/foresize /opt/foresize
 # The root may be read-only; only /tmp is written to.
-ENV PATH=/opt/foresize/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib
+ENV PATH=/opt/foresize/bin:$PATH PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1 HOME=/tmp MPLCONFIGDIR=/tmp/matplotlib \
+    NUMBA_CACHE_DIR=/opt/foresize/numba
 USER 65532:65532
 WORKDIR /tmp
 ENTRYPOINT ["foresize"]
