@@ -9,11 +9,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from foresize_forecast.foresee import Wish, foresee
+from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.plan import Forecasted
 from foresize_forecast.replay import ours
 from foresize_forecast.replay.ours import Foresize
 from foresize_forecast.replay.trace import Sizes, Trace, Track
-from foresize_forecast.series import FloatArray
-from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
+from foresize_forecast.series import FloatArray, History
+from foresize_forecast.sizes import GIB, ContainerPolicy, LimitStrategy, WorkloadPolicy
 from replays import MIB, NAN, PER_DAY, STEP_S, trace
 
 HALF_A_DAY_S = 43_200
@@ -202,6 +205,22 @@ def test_a_replica_that_jumps_leaves_room_in_its_siblings_limits() -> None:
     _, replica, other = played(trace([jumpy, quiet, quiet], **families)).limit[:, -1]
 
     assert replica > 1.2 * other
+
+
+@pytest.mark.parametrize(("track", "gib"), [(Track.BURSTABLE, 10), (Track.GUARANTEED, 5)])
+def test_a_replay_forecasts_at_what_a_kill_costs_the_limit(track: Track, gib: int) -> None:
+    """As the operator does: 5 GiB reserved are 10 of a limit that is not."""
+    asked: list[Wish] = []
+
+    def noted(history: History, wishes: list[Wish]) -> list[Forecasted | NoOutlook]:
+        asked.extend(wishes)
+        return foresee(history, wishes)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ours, "foresee", noted)
+        played(trace([np.full(PER_DAY, MIB)]), track, policy=ContainerPolicy(kill_cost_bytes=5 * GIB))
+
+    assert {float(gib * GIB)} == {wish.question.kill_cost_bytes for wish in asked}
 
 
 def test_a_start_has_room_for_what_was_seen_before() -> None:
