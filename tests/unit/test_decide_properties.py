@@ -26,8 +26,10 @@ PACE = WorkloadPolicy()
 SETTING = [LimitStrategy.FORECAST, LimitStrategy.RATIO, LimitStrategy.EQUAL_REQUEST]
 
 
-def used(present: Size, usage_mib: float | None, lasting: float, **changes: Any) -> Evidence:
-    """What is seen of a container; a share of its use lasted."""
+def used(present: Size, usage_mib: float | None, lasting: float, of_request: float | None, **changes: Any) -> Evidence:
+    """What is seen of a container, of which a share lasted; its use is so much of its request where that is given."""
+    if usage_mib is not None and of_request is not None:
+        usage_mib = of_request * (present.request_bytes or 0) / mi(1)
     sustained = None if usage_mib is None else lasting * usage_mib * mi(1)
     return evidence(present, usage_mib=usage_mib, sustained_bytes=sustained, **changes)
 
@@ -47,6 +49,7 @@ observed = st.builds(
     targets,
     usage_mib=st.one_of(st.none(), st.floats(1, 3000)),
     lasting=st.one_of(st.just(1.0), st.floats(0, 1)),
+    of_request=st.one_of(st.none(), st.floats(0.99, 1.05)),
     rising_bytes=st.one_of(st.none(), st.floats(mi(1), mi(6000))),
     started_s=st.sampled_from([None, NOW_S - 10.0, NOW_S - 90_000.0]),
     distrust=st.sampled_from(["", "stale"]),
@@ -121,7 +124,7 @@ def test_untrusted_data_never_lowers(
 ) -> None:
     """With stale samples or none every target is at least what it was."""
     before = state.target or seen.present
-    for distrusted in (replace(seen, distrust="stale"), replace(seen, usage_bytes=None)):
+    for distrusted in (replace(seen, distrust="stale"), replace(seen, usage_bytes=None, sustained_bytes=None)):
         verdict, _ = decided(state, distrusted, forecast, policy)
 
         assert (verdict.target.request_bytes or 0) >= (before.request_bytes or 0)

@@ -118,6 +118,7 @@ POLICIES = st.builds(
     ContainerPolicy,
     limit=st.sampled_from([LimitStrategy.FORECAST, LimitStrategy.RATIO, LimitStrategy.KEEP]),
     max_bytes=st.sampled_from([None, 1 << 30]),
+    kill_cost_bytes=st.sampled_from([1 << 20, 2 * GIB]),
 )
 PACES = st.builds(WorkloadPolicy, cooldown_s=st.sampled_from([0, 1000, 7200, 30_000]), hold_leaks=st.booleans())
 PLAYED = settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -193,6 +194,17 @@ def test_a_request_rides_out_what_does_not_last() -> None:
     # 306 x 1.01 = 309.06, in units of a MiB 310. The third sample is known one interval later.
     assert (request[2000:3503] == 300 * MIB).all()
     assert (request[3503:] == 310 * MIB).all()
+
+
+@pytest.mark.parametrize(("values_mib", "request_mib"), [([306, 306, NAN, NAN], 300), ([306, NAN, 306, 300], 310)])
+def test_a_sample_that_is_missing_is_left_out_of_what_lasts(values_mib: list[float], request_mib: int) -> None:
+    """Without a newest one nothing is known to last; without one in between the others say what did."""
+    values = np.full(3600, 300.0 * MIB)
+    values[3500:3504] = np.array(values_mib) * MIB
+    request = played(trace([values], step_s=30)).request[0]
+
+    assert (request[2000:3502] == 300 * MIB).all()
+    assert (request[3504:] == request_mib * MIB).all()
 
 
 def test_a_replica_that_jumps_leaves_room_in_its_siblings_limits() -> None:
