@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numba.core.caching
@@ -71,3 +73,32 @@ def test_without_any_place_to_keep_machine_code_it_still_runs(monkeypatch: pytes
     monkeypatch.setattr(numba.core.caching.CacheImpl, "_locator_classes", [])
     assert compiling.compiled(double)(21) == 42
     assert compiling.compiled_as_written(double)(21) == 42
+
+
+KEPT = """
+import os
+if os.environ.get("READ_ONLY"):
+    os.access = lambda *_, **__: False
+from doubling import double
+assert double(21) == 42
+print(*(sum(found.values()) for found in (double.stats.cache_hits, double.stats.cache_misses)))
+"""
+
+
+def test_what_the_build_compiled_is_not_compiled_again(tmp_path: Path) -> None:
+    """A process that may only read the cache takes its machine code from there, and leaves nothing behind."""
+    module = "from foresize_forecast.exactprophet.compiling import compiled_as_written\n\n\n"
+    (tmp_path / "doubling.py").write_text(module + "@compiled_as_written\ndef double(number):\n    return 2 * number\n")
+    (tmp_path / "tmp").mkdir()
+    places = {"PYTHONPATH": str(tmp_path), "NUMBA_CACHE_DIR": str(tmp_path / "kept"), "TMPDIR": str(tmp_path / "tmp")}
+
+    def found(**more: str) -> list[str]:
+        environment = {**os.environ, **places, **more}
+        done = subprocess.run(
+            [sys.executable, "-c", KEPT], check=True, capture_output=True, text=True, timeout=60, env=environment
+        )
+        return done.stdout.split()
+
+    assert ["0", "1"] == found()
+    assert ["1", "0"] == found(READ_ONLY="yes")
+    assert [] == list((tmp_path / "tmp").iterdir())

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 
@@ -95,3 +97,16 @@ def test_the_warm_up_tries_every_model() -> None:
     tried = {model.name for kind in kinds for model in BY_SHAPE.get(kind, ())}
     assert {model.name for models in BY_SHAPE.values() for model in models} == tried
     assert all(np.isfinite(each.outlook.level).all() for each in made)
+
+
+def test_the_image_runs_what_its_build_compiled() -> None:
+    """The folder that the build fills is the one that is looked at, and is copied along with the sources."""
+    dockerfile = (Path(__file__).parents[2] / "Dockerfile").read_text()
+    build, _, image = dockerfile.partition("\nFROM python:3.13-slim\n")
+    filled = re.search(r"RUN NUMBA_CACHE_DIR=(\S+) .*-m foresize_forecast\.warmup", build)
+
+    assert filled is not None
+    assert build.index("pip install --no-deps") < filled.start()
+    assert f"NUMBA_CACHE_DIR={filled[1]}\n" in image
+    assert filled[1].startswith("/opt/foresize/")
+    assert "COPY --from=build /opt/foresize /opt/foresize\n" in image

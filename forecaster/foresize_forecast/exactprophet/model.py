@@ -1,6 +1,6 @@
 """Prophet's model as a value: what is fitted, and the features and places it is fitted with.
 
-Features and places are stock Prophet's own, number for number: `tests/forecast/test_exactprophet_features.py` compares
+Features and places are stock Prophet's own, number for number: `tests/forecast/test_exactprophet.py` compares
 them with `Prophet.fourier_series` and `Prophet.set_changepoints`.
 """
 
