@@ -83,6 +83,16 @@ def test_sizes_are_computed_where_nothing_can_be_written() -> None:
     assert json.loads(run(DECIDE)) == json.loads(run(READ_ONLY + DECIDE))
 
 
+def test_one_module_asks_numba_to_compile() -> None:
+    """No function of the brain fails at import for want of a place to keep its machine code."""
+    brain = Path(__file__).parents[2] / "forecaster" / "foresize_forecast"
+    asking = [
+        path for path in sorted(brain.rglob("*.py")) if re.search(r"^(from|import) numba", path.read_text(), re.M)
+    ]
+
+    assert [brain / "exactprophet" / "compiling.py"] == asking
+
+
 def test_after_the_warm_up_no_forecast_compiles_anything() -> None:
     """Each compiled function is called by it, with the kinds of arguments that forecasts of any history have."""
     run(COMPILED)
