@@ -87,7 +87,9 @@ def test_one_module_asks_numba_to_compile() -> None:
     """No function of the brain fails at import for want of a place to keep its machine code."""
     brain = Path(__file__).parents[2] / "forecaster" / "foresize_forecast"
     asking = [
-        path for path in sorted(brain.rglob("*.py")) if re.search(r"^(from|import) numba", path.read_text(), re.M)
+        path
+        for path in sorted(brain.rglob("*.py"))
+        if re.search(r"^(from|import) numba", path.read_text(), re.MULTILINE)
     ]
 
     assert [brain / "exactprophet" / "compiling.py"] == asking
