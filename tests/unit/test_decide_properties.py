@@ -190,19 +190,23 @@ def test_a_limit_that_killed_does_not_come_back_within_a_day_while_the_need_is_n
 ) -> None:
     """At least twice the one that killed for an hour; for a day, unless more was used and a forecast knows of it."""
     state, present, made_at_s = ContainerState(), first, NOW_S
+    taught: list[Kill] = []
     for at, (usage_mib, forecast, refit) in enumerate(ticks):
         now_s = NOW_S + every_s * at
         made_at_s = now_s if refit else made_at_s
         if isinstance(forecast, Forecasted):
             forecast = replace(forecast, outlook=replace(forecast.outlook, made_at_s=made_at_s))  # noqa: PLW2901
         if usage_mib * mi(1) > (present.limit_bytes or 0):
-            state = ladder.after_kill(state, Kill(float(now_s), present.limit_bytes))
+            taught.append(Kill(float(now_s), present.limit_bytes))
+            state = ladder.after_kill(state, taught[-1])
         seen = evidence(present, usage_mib=min(usage_mib, (present.limit_bytes or 0) / mi(1)))
         verdict, state = decide(state, seen, forecast, (PACE, policy), now_s)
         present = verdict.target
-        known = 0 < state.need_seen_at_s <= made_at_s
-        for kill in state.kills:
-            if now_s - kill.at_s < 3600 or (now_s - kill.at_s <= DAY_S and not known):
+        known = isinstance(forecast, Forecasted) and 0 < state.need_seen_at_s <= made_at_s
+        if known and made_at_s - state.kills[-1].at_s >= 3600:
+            taught = []  # another kill begins anew
+        for kill in taught:
+            if now_s - kill.at_s <= DAY_S:
                 assert (present.limit_bytes or 0) >= 2 * (kill.limit_bytes or 0)
 
 
