@@ -40,11 +40,8 @@ from foresize_forecast.sizes import GIB, ContainerPolicy
 DEFAULT = ContainerPolicy()
 OURS, CROSSFIT, VPA = "foresize", "crossfit", "vpa"
 TIED = tuple(ContainerPolicy(kill_cost_bytes=gib * GIB) for gib in (1, 2, 3, 4))
-APART = tuple(
-    ContainerPolicy(overrun=overrun, kill_cost_bytes=gib * GIB) for overrun in (0.03, 0.02) for gib in (1, 2, 3)
-)
-"""The price of a kill sizes the limit and the overrun the request: a larger overrun than the default's has nothing to
-offer to an objective of limits."""
+APART = TIED
+"""The price of a kill sizes limits; the overrun sizes requests, and has nothing to offer to an objective of limits."""
 TOLD = (
     "slack_bytes", "slack_mean", "slack_mean_large", "small_waste_mib", "waste", "kill_episodes_per_day",
     "kill_minutes_per_day", "kill_free_days", "overrun", "limit_ratio", "request_changes_per_day",

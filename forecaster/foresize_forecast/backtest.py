@@ -105,6 +105,7 @@ def backtested(model: Model, history: History, kill_costs: PerContainer) -> Test
     fitted = model.fit(history)
     path = fitted.path()
     held = in_force(history.usage, path, history.grid.step_s)
+    held = np.where(np.isnan(path), np.nan, held)  # what the fast clock alone would have held is not the model's
     jumps = jumps_above(history.usage, held, history.grid.step_s)
     last = slice(-COST_DAYS * DAY_S // history.grid.step_s, None)
     recent, used = held[:, last], history.usage[:, last]

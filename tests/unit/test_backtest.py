@@ -134,3 +134,17 @@ def test_what_was_silent_for_a_week_has_no_score() -> None:
 
     assert found.jumps[0].hours > 0
     assert found.score(0) is None
+
+
+def test_the_first_period_of_a_season_is_no_jump() -> None:
+    """A peak of 500 MiB at one hour of four days: only the first one came unannounced, and counts for no season."""
+    curve = np.full(4 * DAY, 100.0)
+    curve[12::DAY] = 500.0
+    keys = (ContainerKey("shop", "Deployment/web", "app"),)
+    history = History(Grid(0, HOUR_S, curve.size), keys, curve[np.newaxis] * mi(1), np.full(1, np.nan))
+    found = backtested(seasonal_peaks()[1], history, PRICE)
+
+    assert 0 == found.jumps[0].counts[0]
+    assert found.jumps[0].hours == pytest.approx(on_record(3 * DAY))
+    # (500 + 64) / (100 + 64) is a logarithm of 1.24; three and a half days later it counts 0.5 ** (3.5 / 14) = 0.84.
+    assert tried(curve).jumps[0].counts[STEPS.searchsorted(1.0)] == pytest.approx(0.84, abs=0.01)

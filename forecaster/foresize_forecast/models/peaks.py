@@ -98,7 +98,10 @@ class FittedSeasonalPeak:
         )
 
     def path(self) -> PerContainerAndTime:
-        """What the same slots of the periods before each interval had; the highest seen where there are none."""
+        """What the same slots of the periods before each interval had; the highest seen where all were gaps.
+
+        Nothing in the first period: a season that has not been seen says nothing.
+        """
         spread = spread_peaks(self.history.usage, self.reach)
         found = np.full_like(spread, np.nan)
         for period in range(1, self.periods + 1):
@@ -106,7 +109,9 @@ class FittedSeasonalPeak:
             if back >= spread.shape[1]:
                 break
             found[:, back:] = np.fmax(found[:, back:], spread[:, :-back])
-        return np.where(np.isnan(found), highest_before(self.history.usage), found)
+        silent = np.isnan(found)
+        silent[:, : self.slots] = False
+        return np.where(silent, highest_before(self.history.usage), found)
 
     def _folded(self) -> FloatArray:
         """Shape (containers, slots, periods): the periods end where the history ends."""
