@@ -78,7 +78,7 @@ def _conclusion(found: verdict.Verdict) -> str:
     if found.broken:
         return "The story did not come true:\n" + "\n".join(f"  - {words}" for words in found.broken)
     return (
-        "The managed twin lives: no kill, no restart, its limit raised once, "
+        "The managed twin lives: no kill, no restart, its limit raised "
         f"{found.raised_before_peak_s:.0f} s before the first peak. "
         f"Its twin without a policy was OOM-killed {found.unmanaged.kills} times."
     )
