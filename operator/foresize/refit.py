@@ -12,7 +12,6 @@ from threading import Lock
 from foresize.attend import Foreseen
 from foresize.fits import FIT_FAILED, Fitter
 from foresize.guard import Assignment
-from foresize.policy import Policy
 from foresize.workloads import Workload
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Family, Wish, pool
@@ -161,9 +160,9 @@ def _foresee(
     pool: Fitter, batch: Sequence[Assignment], answer: HistoryAnswer
 ) -> dict[Key, dict[str, Forecasted | NoOutlook]]:
     """Forecasts of all containers that a policy names, by workload and container."""
-    policies = {each.workload.key: each.policy for each in batch}
-    rows = [row for row, key in enumerate(answer.history.containers) if _wish(key, policies) is not None]
-    wishes = [wish for key in answer.history.containers if (wish := _wish(key, policies)) is not None]
+    assignments = {each.workload.key: each for each in batch}
+    rows = [row for row, key in enumerate(answer.history.containers) if _wish(key, assignments) is not None]
+    wishes = [wish for key in answer.history.containers if (wish := _wish(key, assignments)) is not None]
     made: dict[Key, dict[str, Forecasted | NoOutlook]] = {}
     for row, forecast in zip(rows, pool.foresee(answer.history.rows(rows), wishes) if rows else [], strict=True):
         key = answer.history.containers[row]
@@ -171,12 +170,14 @@ def _foresee(
     return made
 
 
-def _wish(key: ContainerKey, policies: Mapping[Key, Policy]) -> Wish | None:
-    pace = policies[key.namespace, key.workload].workload
+def _wish(key: ContainerKey, assignments: Mapping[Key, Assignment]) -> Wish | None:
+    assignment = assignments[key.namespace, key.workload]
+    pace = assignment.policy.workload
     asked = pace.container(key.container)
     if asked is None:
         return None
-    return Wish(Question(asked.overrun, pace.horizon_s, kill_cost_bytes(asked)), pace.lead_s, pace.cooldown_s)
+    price = kill_cost_bytes(asked.for_qos(assignment.workload.qos))
+    return Wish(Question(asked.overrun, pace.horizon_s, price), pace.lead_s, pace.cooldown_s)
 
 
 def _foreseen(

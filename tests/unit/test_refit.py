@@ -123,13 +123,23 @@ def test_what_jumps_bears_on_its_neighbours_at_once() -> None:
     assert found == sorted(found)
 
 
-@pytest.mark.parametrize(("strategy", "gib"), [("Forecast", 10), ("EqualRequest", 5)])
-def test_models_are_compared_at_what_a_kill_costs_the_limit(strategy: str, gib: int) -> None:
+@pytest.mark.parametrize(
+    ("strategy", "qos", "gib"),
+    [
+        ("Forecast", QosClass.BURSTABLE, 10),
+        ("EqualRequest", QosClass.BURSTABLE, 5),
+        ("Forecast", QosClass.GUARANTEED, 5),
+    ],
+)
+def test_models_are_compared_at_what_a_kill_costs_the_limit(strategy: str, qos: QosClass, gib: int) -> None:
     """5 GiB reserved are 10 of a limit that is not: what is chosen by is what sizes are made by."""
-    chosen = policy(containers=[{"name": "*", "limit": {"strategy": strategy, "killCost": "5Gi"}}])
+    chosen = assignment(
+        chosen=policy(containers=[{"name": "*", "limit": {"strategy": strategy, "killCost": "5Gi"}}]),
+    )
+    chosen = replace(chosen, workload=replace(chosen.workload, qos=qos))
     pool = Pool()
     with metricserver.serving(Metrics(METRICS)) as source:
-        Forecasts().refit(source, pool, [assignment(chosen=chosen)], NOW_S, INTERVAL_S)
+        Forecasts().refit(source, pool, [chosen], NOW_S, INTERVAL_S)
 
     assert [gib * GIB] == [wish.question.kill_cost_bytes for wish in pool.wishes]
 
