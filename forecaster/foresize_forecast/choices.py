@@ -122,15 +122,18 @@ def request(case: Case, wanted_bytes: int | None) -> Choice:
 def limit(case: Case, want: Wanted, request_bytes: int | None) -> Choice:
     """The limit: what is held for the level and its jumps, and what kills taught; raised at once, lowered in steps.
 
-    Never lowered under `request_bytes`, the request chosen: it would take a request down whose cooldown runs.
+    Never set or lowered under present use with its margin, nor under `request_bytes`, the request chosen: it would take
+    a request down whose cooldown runs.
     """
     before, wanted_bytes, least = case.before.limit_bytes, want.now.limit_bytes, want.least_limit_bytes
     floored = floored_limit(case)
     if wanted_bytes is None or least is None or floored.reason is Reason.OOM_KILLED:
         return Choice(highest(floored.value_bytes, wanted_bytes), floored.reason)
     wanted_bytes = max(wanted_bytes, case.state.kill_floor_bytes)
+    lowest = max(in_use_bytes(case.evidence.usage_bytes), request_bytes or 0)
     if before is None:
-        return Choice(None, Reason.STALE_DATA) if case.distrust(LIMIT_DAYS) else Choice(wanted_bytes, Reason.FORECAST)
+        first = Choice(max(wanted_bytes, lowest), Reason.FORECAST)
+        return Choice(None, Reason.STALE_DATA) if case.distrust(LIMIT_DAYS) else first
     if least > before:
         if is_held_leak(case.forecast, case.pace):
             return Choice(before, Reason.LEAKING)
@@ -143,7 +146,6 @@ def limit(case: Case, want: Wanted, request_bytes: int | None) -> Choice:
     if before == request_bytes or case.now_s - case.state.limit_changed_at_s < case.pace.cooldown_s:
         return Choice(before, Reason.COOLDOWN)
     step = rounded_up(max(wanted_bytes, before * (1 - LIMIT_STEP)))
-    lowest = max(in_use_bytes(case.evidence.usage_bytes), request_bytes or 0)
     return Choice(min(before, max(step, lowest)), Reason.FORECAST)
 
 

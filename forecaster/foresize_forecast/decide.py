@@ -70,7 +70,8 @@ def decide(
         want = wanted(forecast, max(held_bytes, fast.level(state, now_s)), policy, now_s)
         wish, creation = _bounded(case, want.now), _bounded(case, want.creation)
         if policy.limit is LimitStrategy.EQUAL_REQUEST:
-            request = limit = choices.limit(case, want, None)
+            limit = choices.limit(case, want, None)
+            request = limit if limit.value_bytes is not None else choices.request(case, want.now.request_bytes)
         else:
             request = choices.request(case, want.now.request_bytes)
             limit = choices.limit(case, want, request.value_bytes)
@@ -115,8 +116,8 @@ def _bounded(case: Case, want: Size) -> Size:
 
 
 def _ordered(request_bytes: int | None, limit_bytes: int | None, policy: ContainerPolicy) -> Size:
-    """Request and limit as one size; where the strategy ties them, the higher one is for both."""
-    if policy.limit is LimitStrategy.EQUAL_REQUEST:
+    """Request and limit as one size; where the strategy ties them and there is a limit, the higher one is for both."""
+    if policy.limit is LimitStrategy.EQUAL_REQUEST and limit_bytes is not None:
         both = choices.highest(request_bytes, limit_bytes)
         return Size(both, both)
     if request_bytes is not None and limit_bytes is not None:

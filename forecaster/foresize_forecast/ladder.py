@@ -31,6 +31,8 @@ def after_kill(state: ContainerState, kill: Kill) -> ContainerState:
     """
     if any(abs(known.at_s - kill.at_s) <= SAME_KILL_S for known in state.kills):
         return state
+    if len(state.kills) == KILLS_KEPT and kill.at_s < state.kills[0].at_s:
+        return state  # learnt and forgotten: pods tell of their last kill for as long as they live
     kills = tuple(sorted((*state.kills, kill), key=lambda known: known.at_s))[-KILLS_KEPT:]
     if kill.limit_bytes is None:
         return replace(state, kills=kills)

@@ -94,12 +94,14 @@ def after_refusal(attempt: Attempt | None, message: str, now_s: float) -> Attemp
 def _fitted(pod: PodView, container: ContainerView, needs: PodNeeds) -> Size:
     """The target as this container can have it: proven, above its use, a limit kept where it cannot be removed.
 
-    A request is lowered down to its use, for it kills nothing; a limit keeps its margin over it.
+    Where its use is unknown, nothing is lowered. A request is lowered down to its use, for it kills nothing; a limit
+    keeps its margin over it.
     """
     target = _proven(needs.targets[container.name], container, needs)
     used = needs.usage_bytes.get(container.name)
-    in_use = None if needs.raise_only else 0 if used is None else rounded_up(used)
-    lowest = None if needs.raise_only else in_use_bytes(used)
+    blind = needs.raise_only or used is None
+    in_use = None if blind else rounded_up(used or 0)
+    lowest = None if blind else in_use_bytes(used)
     request = _not_lowered_below(in_use, container.size.request_bytes, target.request_bytes)
     limit = container.size.limit_bytes if target.limit_bytes is None else target.limit_bytes
     limit = _not_lowered_below(lowest, container.size.limit_bytes, limit)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,6 +62,7 @@ def replay(wish: Wish, console: Console) -> None:
         raise TraceError("--html: a report of running containers; a track besides jobs is expected")
     if wish.decisions:
         decisions.refuse_without_pyarrow()
+    _refuse_unwritable({"--json": wish.json, "--decisions": wish.decisions, "--html": wish.html})
     found: Json = {}
     played: tuple[Trace, ...] = ()
     plays: Plays = {}
@@ -151,6 +152,24 @@ def _progress(console: Console) -> Iterator[Callable[[str, float], None]]:
     with Progress(*columns, console=console, transient=True) as progress:
         task = progress.add_task("playing", total=1.0)
         yield lambda what, share: progress.update(task, description=what, completed=share)
+
+
+def _refuse_unwritable(targets: Mapping[str, Path | None]) -> None:
+    """What could not be written after all was played is refused before.
+
+    Raises:
+        TraceError: a target is a folder, lies in none, or is named twice.
+    """
+    seen: dict[Path, str] = {}
+    for option, path in targets.items():
+        if path is None:
+            continue
+        where = path.resolve()
+        if where in seen:
+            raise TraceError(f"{option}: {path} is {seen[where]}'s file too; two files are expected")
+        if where.is_dir() or not where.parent.is_dir():
+            raise TraceError(f"{option}: {path}: a file in a folder that is there is expected")
+        seen[where] = option
 
 
 @contextmanager

@@ -39,14 +39,16 @@ def sense(
     foreseen: Foreseen,
     settings: Settings,
 ) -> Senses:
-    """What is known of a workload with these pods."""
+    """What is known of a workload with these pods. A container whose newest sample is old counts as not measured."""
     recent = {
         (pod.name, view.name): samples.containers[of]
         for pod in pods
         for view in pod.containers
         if (of := ContainerOfPod(namespace, pod.name, view.name)) in samples.containers
     }
-    return Senses(recent, foreseen, _distrust(namespace, samples, recent, foreseen, settings))
+    distrust = _distrust(namespace, samples, recent, foreseen, settings)
+    fresh = {of: one for of, one in recent.items() if one.age_s(samples.asked_at_s) <= settings.sample_max_age_s}
+    return Senses(fresh, foreseen, distrust)
 
 
 def _distrust(

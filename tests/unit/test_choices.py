@@ -118,6 +118,27 @@ def test_a_container_without_a_limit_is_given_one_after_a_day(days: float, limit
     assert size(120, limit_mib) == found.target
 
 
+def test_a_first_limit_is_never_under_present_use() -> None:
+    """Forecast at 60 MiB and using 500: 500 x 1.05 + 8 = 533 MiB, or the limit's first second would kill."""
+    found = decided(evidence(size(200, None), usage_mib=500), forecasted([60.0] * 12, days=14))
+
+    assert mi(533) == found.target.limit_bytes
+
+
+@pytest.mark.parametrize(
+    ("forecast", "expected"),
+    [(UNKNOWN, size(100, None)), (forecasted([60.0] * 12, days=0.5), size(303, None))],
+    ids=["unknown", "young"],
+)
+def test_a_tied_size_without_a_limit_is_a_request_until_it_has_one(
+    forecast: Forecasted | NoOutlook, expected: Size
+) -> None:
+    """100 MiB, none, and 300 in use: nothing is capped at the request, and it follows use, 300 x 1.01 = 303 MiB."""
+    seen = evidence(size(100, None), usage_mib=300)
+
+    assert expected == decided(seen, forecast, limit=LimitStrategy.EQUAL_REQUEST).target
+
+
 @pytest.mark.parametrize("forecast", [UNKNOWN, forecasted([100.0] * 12)], ids=["unknown", "known"])
 def test_a_limit_that_its_owner_keeps_is_not_raised_by_kills(forecast: Forecasted | NoOutlook) -> None:
     """With `Keep` it is theirs, whatever it kills; with `None` a pod that has one is cured of it."""

@@ -183,3 +183,15 @@ def test_a_resize_between_a_kill_and_the_restart_may_not_have_reached_the_kernel
     assert not cgroup_may_be_stale(killed, None)
     assert not cgroup_may_be_stale(container(), Attempt(NOW_S + 5.0))
     assert not cgroup_may_be_stale(container(last_kill=Kill(NOW_S, mi(20)), running_since_s=None), Attempt(NOW_S + 5.0))
+
+
+def test_kills_of_more_pods_than_are_remembered_teach_once() -> None:
+    """Twelve replicas killed at 100 MiB, each telling of it at every look: the floor is 200 MiB and stays."""
+    told = [Kill(NOW_S + 600.0 * pod, mi(100)) for pod in range(12)]
+    state = ContainerState()
+    for kill in told:
+        state = after_kill(state, kill)
+    for kill in told:
+        state = after_kill(state, Kill(kill.at_s, state.kill_floor_bytes))
+
+    assert mi(200) == state.kill_floor_bytes

@@ -47,8 +47,18 @@ def test_all_containers_of_a_pod_change_in_one_patch() -> None:
     """Two containers that differ from their targets are in the same patch; one that does not is left out."""
     views = pod(container("app"), container("sidecar", sidecar=True), container("same", size(10, 20)))
     targets = {"app": size(100, 146), "sidecar": size(50, 90), "same": size(10, 20)}
+    usage = dict.fromkeys(targets, float(mi(10)))
 
-    assert PodChange({"app": size(100, 146), "sidecar": size(50, 90)}) == change(views, needs(targets))
+    assert PodChange({"app": size(100, 146), "sidecar": size(50, 90)}) == change(
+        views, needs(targets, usage_bytes=usage)
+    )
+
+
+def test_a_container_that_nobody_measures_is_not_lowered() -> None:
+    """A pod on a node that is not scraped keeps 200/400, whatever its workload's other pods could do with."""
+    unseen = pod(container(present=size(200, 400)))
+
+    assert change(unseen, needs({"app": size(60, 100)}, usage_bytes={})) is None
 
 
 def test_a_pod_that_has_its_targets_gets_no_second_patch() -> None:

@@ -208,15 +208,18 @@ def test_a_sample_that_is_missing_is_left_out_of_what_lasts(values_mib: list[flo
 
 
 def test_a_replica_that_jumps_leaves_room_in_its_siblings_limits() -> None:
-    """Once a day it does what nothing led up to; a quiet replica has more room than a quiet neighbour."""
+    """Once a day it does what nothing led up to; over 300 MiB a quiet replica has more room than a quiet neighbour."""
     quiet = np.full(4 * PER_DAY, 300.0 * MIB)
     jumpy = quiet.copy()
     for day, growth in ((1, 1.4), (2, 1.8), (3, 2.2)):
         jumpy[day * PER_DAY + 100 :][:4] *= growth
     families = {"namespaces": ("shop",) * 3, "siblings": ("web/main", "web/main", "db/main")}
-    _, replica, other = played(trace([jumpy, quiet, quiet], **families)).limit[:, -1]
+    of = trace([jumpy, quiet, quiet], **families)
+    _, replica, other = Foresize().foresee(of, of.grid.count - 1, ContainerPolicy())
 
-    assert replica > 1.2 * other
+    assert isinstance(replica, Forecasted)
+    assert isinstance(other, Forecasted)
+    assert replica.held(300.0 * MIB, 4.0 * GIB) > 1.2 * other.held(300.0 * MIB, 4.0 * GIB)
 
 
 @pytest.mark.parametrize(("track", "gib"), [(Track.BURSTABLE, 10), (Track.GUARANTEED, 5)])

@@ -131,13 +131,25 @@ def test_what_was_said(handed_out: tuple[Path, str]) -> None:
         assert name in said
 
 
-def test_all_files_or_none(tmp_path: Path) -> None:
-    """Where one file cannot be written no other one is left, and no part of one."""
-    wish = Wish(policies=["static"], json=tmp_path / "a.json", html=tmp_path / "nowhere" / "b.html", workers=1)
+@pytest.mark.parametrize(
+    "targets",
+    [
+        {"json": "a.json", "html": "nowhere/b.html"},
+        {"json": "a.json", "html": "folder"},
+        {"json": "a.json", "html": "a.json"},
+    ],
+    ids=["no folder", "a folder", "the same twice"],
+)
+def test_all_files_or_none(tmp_path: Path, targets: dict[str, str]) -> None:
+    """Where one file cannot be written it is refused before anything is played, and no other one is touched."""
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "a.json").write_text("older")
+    paths: dict[str, Any] = {option: tmp_path / name for option, name in targets.items()}
 
-    with pytest.raises(FileNotFoundError):
-        replay(wish, Console(file=StringIO()))
-    assert [] == list(tmp_path.iterdir())
+    with pytest.raises(TraceError, match="--html"):
+        replay(Wish(policies=["static"], workers=1, **paths), Console(file=StringIO()))
+    assert {"folder", "a.json"} == {path.name for path in tmp_path.iterdir()}
+    assert "older" == (tmp_path / "a.json").read_text()
 
 
 def test_a_refused_replay_leaves_older_files_alone(tmp_path: Path) -> None:
