@@ -56,6 +56,8 @@ def decide(
     """
     pace, policy = policies
     made_at_s = None if isinstance(forecast, NoOutlook) else float(forecast.outlook.made_at_s)
+    if policy.limit is LimitStrategy.RATIO:
+        made_at_s = None  # such a limit does not look at what a forecast knows of jumps: the floor stays
     state = ladder.after_use(state, evidence.usage_bytes, now_s)
     state = ladder.forget_old_kills(state, now_s, pace.window_s, made_at_s)
     held_bytes = _level_held(evidence, forecast, pace, now_s)

@@ -164,6 +164,6 @@ def _day_correlation(highs: FloatArray, day: int) -> float:
     flat = (folded - means[:, np.newaxis]).ravel()
     now, before = flat[day:], flat[:-day]
     both = ~np.isnan(now) & ~np.isnan(before)
-    if np.count_nonzero(both) < day // 2 or np.ptp(now[both]) == 0 or np.ptp(before[both]) == 0:
+    if np.count_nonzero(both) < max(1, day // 2) or np.ptp(now[both]) == 0 or np.ptp(before[both]) == 0:
         return 0.0
     return float(np.corrcoef(now[both], before[both])[0, 1])

@@ -129,8 +129,10 @@ def replay(  # noqa: PLR0913 - each is an option of the command line
     )
     try:
         play(wish, Console())
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, OverflowError) as error:
         _refuse(str(error), USAGE)
+    except MemoryError as error:
+        _refuse(f"not enough memory to play this: {error}", USAGE)
 
 
 def _refuse(message: str, code: int) -> NoReturn:

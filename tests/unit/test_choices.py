@@ -139,6 +139,21 @@ def test_a_tied_size_without_a_limit_is_a_request_until_it_has_one(
     assert expected == decided(seen, forecast, limit=LimitStrategy.EQUAL_REQUEST).target
 
 
+def test_a_ratio_is_of_the_request_in_force() -> None:
+    """Planned are 80 MiB, but 158 are in use: the request is 158 x 1.01 in whole MiB, 160, and the limit twice that."""
+    seen = evidence(size(81, 162), usage_mib=158)
+
+    assert size(160, 320) == decided(seen, forecasted([80.0] * 12), limit=LimitStrategy.RATIO, limit_ratio=2.0).target
+
+
+def test_a_ratio_keeps_what_a_kill_taught() -> None:
+    """Its limit does not look at the record of jumps, so a forecast that knows of them is no reason to forget."""
+    killed = ContainerState(kills=(Kill(NOW_S - 7200, mi(160)),), kill_floor_bytes=mi(320), need_seen_at_s=NOW_S - 7000)
+    seen = evidence(size(81, 320), usage_mib=60)
+
+    assert mi(320) == decided(seen, forecasted([80.0] * 12), killed, limit=LimitStrategy.RATIO).target.limit_bytes
+
+
 @pytest.mark.parametrize("forecast", [UNKNOWN, forecasted([100.0] * 12)], ids=["unknown", "known"])
 def test_a_limit_that_its_owner_keeps_is_not_raised_by_kills(forecast: Forecasted | NoOutlook) -> None:
     """With `Keep` it is theirs, whatever it kills; with `None` a pod that has one is cured of it."""

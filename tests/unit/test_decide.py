@@ -240,7 +240,7 @@ def test_a_held_leak_is_not_fed() -> None:
 @pytest.mark.parametrize(
     ("strategy", "expected"),
     [
-        (LimitStrategy.RATIO, size(121.5, 360)),  # 120 x 3
+        (LimitStrategy.RATIO, size(121.5, 365)),  # 121.5 x 3 = 364.5
         (LimitStrategy.EQUAL_REQUEST, size(122.5, 122.5)),  # 120 x 1.02 = 122.4, up to 122.5
         (LimitStrategy.KEEP, size(60, 60)),  # the owner's limit, and the request under it
         (LimitStrategy.NONE, size(60, 60)),  # a running pod's limit cannot be taken away

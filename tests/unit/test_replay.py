@@ -54,9 +54,9 @@ def test_csv_is_read_with_its_gaps(tmp_path: Path) -> None:
 
 
 def test_long_csv_is_read(tmp_path: Path) -> None:
-    """Columns series, ts and mem, as a query's answer is often saved."""
+    """Columns series, ts and mem in any order, as a query's answer is often saved, by a spreadsheet or not."""
     path = tmp_path / "trace.csv"
-    path.write_text("series,ts,mem\na,1970-01-01T00:10:00Z,5\na,1970-01-01T00:11:00Z,6\n", encoding="utf-8")
+    path.write_text("ts,series,mem\n1970-01-01T00:10:00Z,a,5\n1970-01-01T00:11:00Z,a,6\n", encoding="utf-8-sig")
     (read,) = traces.load([path], min_days=0)
 
     np.testing.assert_array_equal([[5, 6]], read.usage)
@@ -76,7 +76,10 @@ def test_long_csv_is_read(tmp_path: Path) -> None:
         ("time,a\n0,0\n60,\n", "nothing to play"),
         ("time,a\n0,1\n0,2\n", "two are needed to tell the step"),
         ("time,a\n0,1\n1,2\n2,2\n1000000000,3\n", "more than fit in memory"),
+        ("time,a\n0,1\n60000,2\n120000,3\n", "60000 s apart; Unix seconds"),
+        (f"time,a\n{10**25},1\n{10**25 + 60},2\n", "no number"),
         ("series,when\na,1\n", "ts"),
+        ("series,ts,mem\na,1650000000,5\na,1650000060,6\n", "ts"),
     ],
 )
 def test_what_is_no_trace_is_refused(tmp_path: Path, text: str, words: str) -> None:

@@ -53,7 +53,11 @@ def read(path: Path) -> Long:
 
 def _frame(path: Path) -> pd.DataFrame:
     try:
-        frame = pd.read_csv(path, parse_dates=["ts"]) if path.suffix == ".csv" else pd.read_parquet(path)
+        frame = (
+            pd.read_csv(path, parse_dates=["ts"], date_format="ISO8601", encoding="utf-8-sig")
+            if path.suffix == ".csv"
+            else pd.read_parquet(path)
+        )
     except ImportError as error:
         raise TraceError(f"{path}: parquet needs the package pyarrow: pip install 'foresize[replay]'") from error
     except (OSError, ValueError) as error:

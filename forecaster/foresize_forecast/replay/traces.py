@@ -26,6 +26,8 @@ SUFFIXES = (".parquet", ".csv")
 MIN_DAYS = 3.0
 """Shorter series say little about days."""
 DAY_S = 86_400
+LONGEST_STEP_S = 3600
+"""Rarer samples say nothing of what kills; times in milliseconds look like it."""
 LARGEST_CELLS = 100_000_000
 """Series times intervals that fit in memory with room for the sizes."""
 FRACTION_BYTES = float(1 << 40)
@@ -91,8 +93,8 @@ def _read(path: Path, min_days: float) -> Iterator[Trace]:
 
 def _samples(path: Path) -> Long:
     if path.suffix == ".csv":
-        text = path.read_text(encoding="utf-8")
-        if not text.startswith("series,"):
+        text = path.read_text(encoding="utf-8-sig")
+        if "series" not in text.partition("\n")[0].strip().split(","):
             return widecsv.read(text, str(path))
     return longform.read(path)
 
@@ -180,4 +182,7 @@ def _step_s(long: Long, source: str) -> int:
     steps, counts = np.unique(distances[distances > 0], return_counts=True)
     if not steps.size:
         raise TraceError(f"{source}: a single time; two are needed to tell the step")
-    return int(steps[counts.argmax()])
+    step_s = int(steps[counts.argmax()])
+    if step_s > LONGEST_STEP_S:
+        raise TraceError(f"{source}: samples lie {step_s} s apart; Unix seconds and an hour at most are expected")
+    return step_s

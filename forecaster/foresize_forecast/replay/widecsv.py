@@ -28,7 +28,7 @@ def read(text: str, what: str) -> Long:
     try:
         starts_s = np.array([int(row[0]) for row in rows[1:]], dtype=np.int64)
         values = np.array([[float(cell or "nan") for cell in row[1:]] for row in rows[1:]])
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, OverflowError) as error:
         raise TraceError(f"{what}: a cell is no number, or a row of another length ({error})") from error
     if values.shape != (len(rows) - 1, len(names)):
         raise TraceError(f"{what}: rows of another length than the header; one cell for each column is expected")
