@@ -28,6 +28,8 @@ MIN_DAYS = 3.0
 DAY_S = 86_400
 LONGEST_STEP_S = 3600
 """Rarer samples say nothing of what kills; times in milliseconds look like it."""
+LONGEST_DAYS = 400
+"""A year and a month: a time further away is a mistake, and what looks at all pairs of hours would not end."""
 LARGEST_CELLS = 100_000_000
 """Series times intervals that fit in memory with room for the sizes."""
 FRACTION_BYTES = float(1 << 40)
@@ -167,6 +169,11 @@ def on_grid(
     step_s, source = made
     start_s = int(starts_s.min())
     grid = Grid(start_s, step_s, int((starts_s.max() - start_s) // step_s) + 1)
+    if grid.count * step_s > LONGEST_DAYS * DAY_S:
+        days = grid.count * step_s // DAY_S
+        raise TraceError(
+            f"{source}: {days} days from the first sample to the last; {LONGEST_DAYS} at most are expected"
+        )
     if count * grid.count > LARGEST_CELLS:
         raise TraceError(f"{source}: {count} series over {grid.count} intervals are more than fit in memory")
     usage = np.full((count, grid.count), -np.inf)
