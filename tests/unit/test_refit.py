@@ -189,15 +189,18 @@ def test_data_that_says_no_is_believed() -> None:
         assert {"app": refused} == refitted(source, Pool(), Pool(lambda: refused)).foreseen[WEB].forecasts
 
 
+class Failing(Pool):
+    """Breaks on histories of an hour."""
+
+    def foresee(self, history: Any, wishes: Any) -> list[Forecasted | NoOutlook]:
+        """What a pool answers, unless the history is an hour long."""
+        if history.grid.count == 12:  # 1h in steps of 5m
+            raise RuntimeError("unforeseen")
+        return super().foresee(history, wishes)
+
+
 def test_a_refit_that_fails_is_not_tried_again_at_once() -> None:
     """What nobody foresaw costs Prometheus no storm of queries, and workloads of another window nothing at all."""
-
-    class Failing(Pool):
-        def foresee(self, history: Any, wishes: Any) -> list[Forecasted | NoOutlook]:
-            if history.grid.count == 12:  # 1h in steps of 5m
-                raise RuntimeError("unforeseen")
-            return super().foresee(history, wishes)
-
     pods = {("shop", f"{name}-5d9c7f6b4-x7k2p", "app"): float(mi(100)) for name in ("web", "api")}
     api = assignment("api", policy("api", history={"window": "2h"}))
     forecasts = Forecasts()
@@ -212,13 +215,6 @@ def test_a_refit_that_fails_is_not_tried_again_at_once() -> None:
 
 def test_jumps_are_shared_although_others_failed() -> None:
     """What went wrong with one window's workloads keeps no news of jumps from the rest."""
-
-    class Failing(Pool):
-        def foresee(self, history: Any, wishes: Any) -> list[Forecasted | NoOutlook]:
-            if history.grid.count == 12:  # 1h in steps of 5m
-                raise RuntimeError("unforeseen")
-            return super().foresee(history, wishes)
-
     pods = {("shop", f"{name}-5d9c7f6b4-x7k2p", "app"): float(mi(100)) for name in ("web", "api")}
     jumpy = forecasted([100.0] * 12, jumps=Jumps(np.full(STEPS.size, 48.0), 480.0))
     forecasts = Forecasts()
