@@ -46,15 +46,19 @@ def named_at(history: History) -> float | None:
     return None
 
 
-def time_left_ratio(history: History) -> float | None:
-    """Time to its last hour's level as told half-way, over the true one; None where it was no leak then."""
+def time_left(history: History) -> tuple[float, bool] | None:
+    """Time to its last hour's level as told half-way, over the true one, and whether its interval holds the true one.
+
+    None where it was no leak then.
+    """
     half = history.grid.count // 2
     found = shapes(history.until(half))[0]
     if found.kind is not ShapeKind.LEAKING:
         return None
     usage = history.usage[0]
     gained = np.nanmedian(usage[-60:]) - np.nanmedian(usage[half - 360 : half + 30])
-    return float(gained / found.growth_bytes_per_s / ((history.grid.count - half) * STEP_S))
+    true = float(gained / ((history.grid.count - half) * STEP_S))
+    return true / found.growth_bytes_per_s, found.growth_low_bytes_per_s <= true <= found.growth_high_bytes_per_s
 
 
 def main(folder: Path) -> None:
@@ -64,7 +68,7 @@ def main(folder: Path) -> None:
     raw = pd.read_parquet(folder / "operate_first_raw.parquet")
     raw = raw[raw.series.isin(meta.index)].assign(ts=lambda frame: frame.ts.astype("datetime64[ns, UTC]"))
     found: dict[int, Counter[str]] = {0: Counter(), 1: Counter()}
-    ratios: list[float] = []
+    lefts: list[tuple[float, bool]] = []
     for name, rows in raw.groupby("series", observed=True):
         row = meta.loc[name]
         history = history_of(str(name), rows.set_index("ts").mem.sort_index())
@@ -79,15 +83,15 @@ def main(folder: Path) -> None:
         found[half]["flat, called leaking at the end"] += flat and kind is ShapeKind.LEAKING
         if row.growth_total > GROWTH and row.mono > GROWTH_MONO:
             at = named_at(history)
-            ratio = time_left_ratio(history)
-            ratios += [] if ratio is None else [ratio]
+            left = time_left(history)
+            lefts += [] if left is None else [left]
             found[half]["growing"] += 1
             found[half]["growing, named"] += at is not None
             found[half]["growing, named in the first half of the time"] += at is not None and at <= 0.5  # noqa: PLR2004
     for half, title in ((0, "thresholds chosen on"), (1, "reported")):
         print(f"{title}: {dict(found[half])}")
-    told = ", ".join(f"{ratio:.2f}" for ratio in sorted(ratios))
-    print(f"growing, both halves: time left as told half-way over the true one: {told}")
+    told = ", ".join(f"{ratio:.2f}{'' if held else '*'}" for ratio, held in sorted(lefts))
+    print(f"growing, both halves: time left as told half-way over the true one (*: outside its interval): {told}")
 
 
 if __name__ == "__main__":

@@ -17,10 +17,14 @@ Container = tuple[str, str, str]
 
 
 class Metrics:
-    """Containers that use the same at every moment that is asked for, by bytes. `down` makes every query fail."""
+    """Containers that use the same at every moment that is asked for, by bytes. `down` makes every query fail.
 
-    def __init__(self, steady: dict[Container, float]) -> None:
+    `since_s` tells of those that have not always been there from when on they were, Unix seconds.
+    """
+
+    def __init__(self, steady: dict[Container, float], since_s: dict[Container, float] | None = None) -> None:
         self.steady = steady
+        self.since_s = since_s or {}
         self.queries: list[str] = []
         self.down = False
 
@@ -36,9 +40,10 @@ class Metrics:
         series = [
             {
                 "metric": {"namespace": namespace, "pod": pod, "container": container},
-                "values": [[at, str(value)] for at in range(start, end + 1, step)],
+                "values": [[at, str(value)] for at in range(start, end + 1, step) if at >= self.since_s.get(of, at)],
             }
-            for (namespace, pod, container), value in self.steady.items()
+            for of, value in self.steady.items()
+            for namespace, pod, container in [of]
             if f'namespace="{namespace}"' in query
         ]
         return 200, {"status": "success", "data": {"resultType": "matrix", "result": series}}

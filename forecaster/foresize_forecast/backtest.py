@@ -106,7 +106,7 @@ def backtested(model: Model, history: History, kill_costs: PerContainer) -> Test
     path = fitted.path()
     held = in_force(history.usage, path, history.grid.step_s)
     held = np.where(np.isnan(path), np.nan, held)  # what the fast clock alone would have held is not the model's
-    jumps = jumps_above(history.usage, held, history.grid.step_s)
+    jumps = jumps_above(history.usage, held, history.grid.step_s, history.change_columns())
     last = slice(-COST_DAYS * DAY_S // history.grid.step_s, None)
     recent, used = held[:, last], history.usage[:, last]
     both = ~np.isnan(recent) & ~np.isnan(used)
@@ -132,7 +132,9 @@ def _rises(history: History, path: PerContainerAndTime, *, flat: bool) -> list[J
         return [NO_JUMPS] * len(history.containers)
     day = max(1, DAY_S // history.grid.step_s)
     ahead = [path[:, at] if flat else peaks(path[:, at : at + day]) for at in origins]
-    return rises_above(history.usage[:, origins[0] : origins[-1] + day], np.stack(ahead, axis=1), history.grid.step_s)
+    whole = history.usage[:, origins[0] : origins[-1] + day]
+    changes = history.change_columns() - origins[0]
+    return rises_above(whole, np.stack(ahead, axis=1), history.grid.step_s, changes)
 
 
 def _mean(values: FloatArray, counted: BoolArray) -> PerContainer:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from foresize_forecast.exactprophet.compiling import compiled_as_written
-from foresize_forecast.series import FloatArray, PerContainer, PerContainerAndTime, peaks
+from foresize_forecast.series import FloatArray, IntArray, PerContainer, PerContainerAndTime, peaks
 from foresize_forecast.sizes import MIB
 
 OFFSET_BYTES = 64 * MIB
@@ -27,6 +27,8 @@ HOUR_S = 3600
 DAY_HOURS = 24.0
 HALF_LIFE_HOURS = 14 * DAY_HOURS
 """What is two weeks old counts half."""
+CHANGE_WEIGHT = 0.5
+"""What was seen before the newest revision counts half: a new image may jump as the old one did, or not."""
 OWN_PRIOR_HOURS = 96.0
 """A container's own record weighs as much as its siblings' when it is four days long."""
 SIBLINGS_PRIOR_HOURS = 48.0
@@ -142,22 +144,25 @@ def expected_cost(mean_level: PerContainer, records: list[Jumps], kill_cost: Flo
     return cheapest
 
 
-def jumps_above(usage: PerContainerAndTime, held: PerContainerAndTime, step_s: int) -> list[Jumps]:
+def jumps_above(usage: PerContainerAndTime, held: PerContainerAndTime, step_s: int, changes: IntArray) -> list[Jumps]:
     """Each container's record of jumps of its usage above what was held.
 
     Args:
         usage: bytes, NaN in gaps.
         held: bytes of the same shape; NaN where nothing could be held yet: those hours are not on record.
         step_s: seconds of an interval; intervals longer than an hour count as one.
+        changes: shape (containers,): the first interval of the newest revision, before which all counts less.
     """
     per_hour = max(1, HOUR_S // step_s)
     hours_of_block = max(1.0, step_s / HOUR_S)
     decay = 0.5 ** (hours_of_block / HALF_LIFE_HOURS)
-    counts, hours = _recorded(usage, held, per_hour, decay)
+    counts, hours = _recorded(usage, held, per_hour, decay, changes)
     return [Jumps(row, float(of) * hours_of_block) for row, of in zip(counts * hours_of_block, hours, strict=True)]
 
 
-def rises_above(usage: PerContainerAndTime, expected: PerContainerAndTime, step_s: int) -> list[Jumps]:
+def rises_above(
+    usage: PerContainerAndTime, expected: PerContainerAndTime, step_s: int, changes: IntArray
+) -> list[Jumps]:
     """Each container's record of how far a day's peak rose above what was expected when it began.
 
     Args:
@@ -165,6 +170,7 @@ def rises_above(usage: PerContainerAndTime, expected: PerContainerAndTime, step_
         expected: shape (containers, days), bytes; NaN where nothing was expected. Such days are not on record, nor
             those of which half is missing.
         step_s: seconds of an interval.
+        changes: shape (containers,): the first interval of the newest revision; days that began before it count less.
 
     Returns:
         Jumps whose `hours` are those of the days on record, and whose `counts` are hours too.
@@ -174,22 +180,28 @@ def rises_above(usage: PerContainerAndTime, expected: PerContainerAndTime, step_
     half_day = 0.5 * DAY_HOURS * HOUR_S / step_s
     known = (np.count_nonzero(~np.isnan(by_day), axis=2) >= half_day) & ~np.isnan(expected)
     rise = np.log((peaks(by_day) + OFFSET_BYTES) / (expected + OFFSET_BYTES))
-    above = (rise[:, :, np.newaxis] > STEPS) & known[:, :, np.newaxis]
-    counts = DAY_HOURS * np.count_nonzero(above, axis=1)
-    hours = DAY_HOURS * np.count_nonzero(known, axis=1)
+    begins = np.arange(days) * by_day.shape[2]
+    weights = np.where(begins < changes[:, np.newaxis], CHANGE_WEIGHT, 1.0) * known
+    counts = DAY_HOURS * np.einsum("cd,cds->cs", weights, rise[:, :, np.newaxis] > STEPS)
+    hours = DAY_HOURS * weights.sum(axis=1)
     return [Jumps(row, float(of)) for row, of in zip(counts, hours, strict=True)]
 
 
 @compiled_as_written
 def _recorded(
-    usage: FloatArray, held: FloatArray, per_block: int, decay: float
+    usage: FloatArray, held: FloatArray, per_block: int, decay: float, changes: IntArray
 ) -> tuple[FloatArray, FloatArray]:  # pragma: no cover - compiled
     containers, time = usage.shape
     counts = np.zeros((containers, STEPS.size))
     hours = np.zeros(containers)
     first = time % per_block
     for row in range(containers):
+        changed = changes[row] <= 0
         for start in range(first, time, per_block):
+            if not changed and start + per_block > changes[row]:
+                changed = True
+                hours[row] *= CHANGE_WEIGHT
+                counts[row] *= CHANGE_WEIGHT
             highest = -1.0
             for at in range(start, start + per_block):
                 used, size = usage[row, at], held[row, at]

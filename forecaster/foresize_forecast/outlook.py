@@ -17,16 +17,25 @@ class ShapeKind(StrEnum):
     GROWING = "Growing"
     LEAKING = "Leaking"
     BURSTY = "Bursty"
+    STARTUP_PEAK = "StartupPeak"
+    IDLE = "Idle"
     UNKNOWN = "Unknown"
 
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """The kind of curve, and how fast it grows where it does."""
+    """The kind of curve, and how fast it grows where it does.
+
+    Attributes:
+        growth_bytes_per_s: slope of the current stretch between restarts; above 0 only for Growing and Leaking.
+        growth_low_bytes_per_s: the least that any third of that stretch grew by; 0 where one did not grow.
+        growth_high_bytes_per_s: the most.
+    """
 
     kind: ShapeKind
     growth_bytes_per_s: float = 0.0
-    """Slope of the current stretch between restarts; above 0 only for Growing and Leaking."""
+    growth_low_bytes_per_s: float = 0.0
+    growth_high_bytes_per_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ The first value that travels through the brain. Gaps are NaN and stay NaN: a fil
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Literal, NamedTuple
 
 import numpy as np
@@ -84,38 +84,53 @@ class History:
             out; NaN where nothing was measured.
         startup_peak: shape (containers,), bytes: the highest sample of the start-up minutes that `usage` leaves out;
             NaN where no start was seen.
+        changed_at_s: shape (containers,), Unix seconds: when the newest revision's first pod was seen; NaN where there
+            was one revision only. None: nothing is known of revisions.
     """
 
     grid: Grid
     containers: tuple[ContainerKey, ...]
     usage: PerContainerAndTime
     startup_peak: PerContainer
+    changed_at_s: PerContainer | None = None
 
     def __post_init__(self) -> None:
         expected = (len(self.containers), self.grid.count)
         if self.usage.shape != expected:
             raise ValueError(f"usage has shape {self.usage.shape}, containers and grid ask for {expected}")
-        if self.startup_peak.shape != expected[:1]:
-            raise ValueError(f"startup_peak has shape {self.startup_peak.shape}, containers ask for {expected[:1]}")
+        for name, values in (("startup_peak", self.startup_peak), ("changed_at_s", self.changed_at_s)):
+            if values is not None and values.shape != expected[:1]:
+                raise ValueError(f"{name} has shape {values.shape}, containers ask for {expected[:1]}")
 
     def rows(self, chosen: list[int] | IntArray) -> History:
         """The history of some containers, by row."""
-        return History(
-            self.grid, tuple(self.containers[i] for i in chosen), self.usage[chosen], self.startup_peak[chosen]
+        changed_at_s = None if self.changed_at_s is None else self.changed_at_s[chosen]
+        return replace(
+            self,
+            containers=tuple(self.containers[i] for i in chosen),
+            usage=self.usage[chosen],
+            startup_peak=self.startup_peak[chosen],
+            changed_at_s=changed_at_s,
         )
 
     def until(self, columns: int) -> History:
         """The first `columns` intervals: what was known then, for a backtest."""
         grid = Grid(self.grid.start_s, self.grid.step_s, columns)
-        return History(grid, self.containers, self.usage[:, :columns], self.startup_peak)
+        return replace(self, grid=grid, usage=self.usage[:, :columns])
+
+    def change_columns(self) -> IntArray:
+        """The first interval of each container's newest revision, shape (containers,); 0 where none is known."""
+        if self.changed_at_s is None:
+            return np.zeros(len(self.containers), dtype=np.int64)
+        after_s = np.nan_to_num(self.changed_at_s - self.grid.start_s, nan=0.0)
+        columns: IntArray = np.clip(np.ceil(after_s / self.grid.step_s) - 1, 0, self.grid.count).astype(np.int64)
+        return columns
 
     def block_peaks(self, factor: int) -> History:
         """Peaks of blocks of `factor` intervals; a block is NaN only where all of it is."""
         grid = self.grid.coarser(factor)
         kept = self.usage[:, self.grid.count - grid.count * factor :]
-        return History(
-            grid, self.containers, peaks(kept.reshape(len(self.containers), grid.count, factor)), self.startup_peak
-        )
+        return replace(self, grid=grid, usage=peaks(kept.reshape(len(self.containers), grid.count, factor)))
 
     def observed_days(self) -> PerContainer:
         """Days with a measurement, shape (containers,): gaps do not count."""

@@ -37,6 +37,10 @@ FLAT_SPREAD = 0.1
 """A season is worth the name when hourly highs leave their median by more than this share of it ..."""
 BURST_SPREAD = 0.5
 """... and a curve without one is bursty when they leave it by more than this."""
+STARTUP_SHARE = 0.5
+"""A start takes a peak of its own when it passes all that came after by more than this share."""
+IDLE_SPREAD = 0.005
+"""Nothing moves, as far as memory tells, when a day's highest value passes its lowest by at most this share."""
 
 
 def shapes(history: History) -> tuple[Shape, ...]:
@@ -44,11 +48,14 @@ def shapes(history: History) -> tuple[Shape, ...]:
     lows, block_s = block_lows(history)
     highs = history.block_peaks(block_s // history.grid.step_s).usage
     starts = fall_blocks(lows)
-    return tuple(_shape(lows[row], highs[row], starts[row], block_s) for row in range(lows.shape[0]))
+    return tuple(
+        _shape(lows[row], highs[row], starts[row], block_s, float(history.startup_peak[row]))
+        for row in range(lows.shape[0])
+    )
 
 
-def _shape(lows: FloatArray, highs: FloatArray, falls: tuple[int, ...], block_s: int) -> Shape:
-    """One container's shape."""
+def _shape(lows: FloatArray, highs: FloatArray, falls: tuple[int, ...], block_s: int, startup_peak: float) -> Shape:
+    """One container's shape; `startup_peak` in bytes, NaN where no start was seen."""
     if np.count_nonzero(~np.isnan(lows)) < MIN_BLOCKS:
         return Shape(ShapeKind.UNKNOWN)
     day = max(1, round(DAY_S / block_s))
@@ -60,7 +67,14 @@ def _shape(lows: FloatArray, highs: FloatArray, falls: tuple[int, ...], block_s:
         return Shape(ShapeKind.SEASONAL)
     if _spread(highs) > BURST_SPREAD:
         return Shape(ShapeKind.BURSTY)
-    return Shape(ShapeKind.FLAT)
+    if startup_peak > (1 + STARTUP_SHARE) * np.nanmax(highs):
+        return Shape(ShapeKind.STARTUP_PEAK)
+    return Shape(ShapeKind.IDLE if _still(lows[-day:], highs[-day:]) else ShapeKind.FLAT)
+
+
+def _still(lows: FloatArray, highs: FloatArray) -> bool:
+    """Whether nothing moved in a day of hourly lows and highs, all of it measured."""
+    return not np.isnan(lows).any() and bool(highs.max() <= (1 + IDLE_SPREAD) * lows.min())
 
 
 def _growth(lows: FloatArray, falls: tuple[int, ...], day: int, block_s: int, *, seasonal: bool) -> Shape | None:
@@ -88,8 +102,12 @@ def _rise(stretch: FloatArray, block_s: int) -> Shape | None:
     tau, z = concordance(known)
     if tau < GROWTH_CONCORDANCE or z < SIGNIFICANT_Z:
         return None
-    leaks = known.size >= LEAK_MIN_BLOCKS and tau >= LEAK_CONCORDANCE and _rises_throughout(stretch, per_block)
-    return Shape(ShapeKind.LEAKING if leaks else ShapeKind.GROWING, per_block / block_s)
+    rates = _rates_of_thirds(stretch)
+    throughout = min(rates, default=0.0) > 0 and rates[-1] >= STILL_RISING * per_block
+    leaks = known.size >= LEAK_MIN_BLOCKS and tau >= LEAK_CONCORDANCE and throughout
+    low, high = min(per_block, *rates) if rates else 0.0, max(per_block, *rates) if rates else 0.0
+    kind = ShapeKind.LEAKING if leaks else ShapeKind.GROWING
+    return Shape(kind, per_block / block_s, max(0.0, low) / block_s, high / block_s)
 
 
 def _restarted_leak(lows: FloatArray, falls: tuple[int, ...], block_s: int) -> Shape | None:
@@ -135,13 +153,12 @@ def concordance(values: FloatArray) -> tuple[float, float]:
     return balance / (count * (count - 1) / 2), balance / np.sqrt(variance) * float(thinned)
 
 
-def _rises_throughout(stretch: FloatArray, per_block: float) -> bool:
-    """Whether each third of the stretch goes on rising, the last one not much slower than the whole."""
+def _rates_of_thirds(stretch: FloatArray) -> tuple[float, ...]:
+    """The slope per block of each third of a stretch; nothing where one of them is too short to have one."""
     thirds = [part[~np.isnan(part)] for part in np.array_split(stretch, 3)]
     if min(part.size for part in thirds) < 2:  # noqa: PLR2004 - a slope needs two
-        return False
-    rates = [pair_slope(part) for part in thirds]
-    return min(rates) > 0 and rates[-1] >= STILL_RISING * per_block
+        return ()
+    return tuple(pair_slope(part) for part in thirds)
 
 
 def _spread(highs: FloatArray) -> float:

@@ -5,6 +5,8 @@ Read from the lows of blocks (about an hour each), so that bursts neither make a
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from foresize_forecast.quantile import row_medians
@@ -21,7 +23,7 @@ BLOCK_S = 3600
 def block_lows(history: History) -> tuple[FloatArray, int]:
     """The lowest value of each hour, shape (containers, blocks), and the block's length in seconds."""
     factor = max(1, BLOCK_S // history.grid.step_s)
-    mirrored = History(history.grid, history.containers, -history.usage, history.startup_peak)
+    mirrored = replace(history, usage=-history.usage)
     lows: FloatArray = -mirrored.block_peaks(factor).usage
     return lows, factor * history.grid.step_s
 

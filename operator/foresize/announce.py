@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from foresize.events import Events, Regarding
-from foresize.forecasts import Look, present, time_to_limit_s
-from foresize.quantities import about, people
+from foresize.forecasts import Look, present, time_to_limit
+from foresize.quantities import people
 from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.plan import Forecasted
 
@@ -37,6 +37,6 @@ class Announcer:
 
 def _sentence(look: Look, forecast: Forecasted, name: str) -> str:
     rate = forecast.outlook.shape.growth_bytes_per_s * DAY_S
-    left_s = time_to_limit_s(forecast.outlook, present(name, look.seen))
-    end = "" if left_s is None else f" and reaches its limit in {about(left_s)}"
+    left = time_to_limit(forecast.outlook, present(name, look.seen))
+    end = f" and reaches its limit in {left}" if left else ""
     return f"{name} leaks: it grows by {people(rate)} a day{end}"

@@ -102,18 +102,28 @@ def _growth(outlook: Outlook, now: Size) -> Json:
     if rate <= 0:
         return {}
     growth: Json = {"growthPerDay": quantity(rounded_up(rate * DAY_S))}
-    left_s = time_to_limit_s(outlook, now)
-    if outlook.shape.kind is ShapeKind.LEAKING and left_s is not None:
-        growth["timeToLimit"] = about(left_s)
+    left = time_to_limit(outlook, now)
+    if outlook.shape.kind is ShapeKind.LEAKING and left:
+        growth["timeToLimit"] = left
     return growth
 
 
-def time_to_limit_s(outlook: Outlook, now: Size) -> float | None:
-    """When what grows meets its limit, at its present rate; None without growth or limit."""
-    rate = outlook.shape.growth_bytes_per_s
-    if rate <= 0 or now.limit_bytes is None:
-        return None
-    return max(0.0, (now.limit_bytes - float(outlook.level[0])) / rate)
+def time_to_limit(outlook: Outlook, now: Size) -> str:
+    """When what grows meets its limit, at its rate and at those of its fastest and slowest third.
+
+    Empty without growth or limit. Worked: 30 MiB below a limit, at 10 MiB an hour, or 5 to 15: `3h (2h to 6h)`.
+    """
+    shape = outlook.shape
+    if shape.growth_bytes_per_s <= 0 or now.limit_bytes is None:
+        return ""
+    room = max(0.0, now.limit_bytes - float(outlook.level[0]))
+    soonest, latest = (
+        about(room / rate) if rate > 0 else "" for rate in (shape.growth_high_bytes_per_s, shape.growth_low_bytes_per_s)
+    )
+    expected = about(room / shape.growth_bytes_per_s)
+    if not soonest or soonest == latest:
+        return expected
+    return f"{expected} ({soonest} to {latest})" if latest else f"{expected} ({soonest} or more)"
 
 
 def _summary(look: Look) -> Json:

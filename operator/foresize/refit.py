@@ -9,6 +9,8 @@ from dataclasses import dataclass, field, replace
 from itertools import groupby
 from threading import Lock
 
+import numpy as np
+
 from foresize.attend import Foreseen
 from foresize.fits import FIT_FAILED, Fitter
 from foresize.guard import Assignment
@@ -26,7 +28,7 @@ from foresize_forecast.prometheus import (
     history,
     pod_pattern,
 )
-from foresize_forecast.series import ContainerKey
+from foresize_forecast.series import ContainerKey, PerContainer
 from foresize_forecast.sizing import kill_cost_bytes
 
 logger = logging.getLogger(__name__)
@@ -164,10 +166,22 @@ def _foresee(
     rows = [row for row, key in enumerate(answer.history.containers) if _wish(key, assignments) is not None]
     wishes = [wish for key in answer.history.containers if (wish := _wish(key, assignments)) is not None]
     made: dict[Key, dict[str, Forecasted | NoOutlook]] = {}
-    for row, forecast in zip(rows, pool.foresee(answer.history.rows(rows), wishes) if rows else [], strict=True):
+    changed = replace(answer.history, changed_at_s=_changes_s(assignments, answer))
+    for row, forecast in zip(rows, pool.foresee(changed.rows(rows), wishes) if rows else [], strict=True):
         key = answer.history.containers[row]
         made.setdefault((key.namespace, key.workload), {})[key.container] = forecast
     return made
+
+
+def _changes_s(assignments: Mapping[Key, Assignment], answer: HistoryAnswer) -> PerContainer:
+    """When each container's newest revision was first seen, Unix seconds; NaN where there was but one."""
+    found = np.full(len(answer.history.containers), np.nan)
+    for row, (key, fact) in enumerate(zip(answer.history.containers, answer.facts, strict=True)):
+        workload = assignments[key.namespace, key.workload].workload
+        firsts_s = _first_of_revisions(workload, [fact.first_samples_s])
+        if len(firsts_s) > 1:
+            found[row] = max(firsts_s.values())
+    return found
 
 
 def _wish(key: ContainerKey, assignments: Mapping[Key, Assignment]) -> Wish | None:

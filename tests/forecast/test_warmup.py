@@ -33,7 +33,7 @@ from foresize_forecast.plan import _cheapest_cuts
 usage = 1e8 * (1.0 + np.random.default_rng(1).random((2, 300)))
 usage[1, 100:120] = np.nan
 held = in_force(usage, recent_peaks(usage, 24), 300)
-records = jumps_above(usage, held, 300)
+records = jumps_above(usage, held, 300, np.array([0, 150]))
 cuts = _cheapest_cuts(usage[0], 1e7)
 print(json.dumps([held[:, 1:].tolist(), [record.counts.tolist() for record in records], cuts]))
 """

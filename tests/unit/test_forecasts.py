@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from builders import NOW_S, container, forecasted, mi, pod, size
-from foresize.forecasts import MAX_ROWS, Look, status_of
+from foresize.forecasts import MAX_ROWS, Look, status_of, time_to_limit
 from foresize_forecast.outlook import NoOutlook, Score, Shape, ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill
@@ -122,3 +124,20 @@ def test_growth_is_told_of_what_grows() -> None:
     assert "10Mi" == growing["growthPerDay"]
     assert "timeToLimit" not in growing
     assert "growthPerDay" not in shrinking
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "told"),
+    [
+        (5, 15, "3h (2h to 6h)"),
+        (0, 15, "3h (2h or more)"),
+        (8, 10, "3h"),
+        (0, 0, "3h"),
+    ],
+)
+def test_the_time_to_a_leaks_limit_has_an_interval(low: float, high: float, told: str) -> None:
+    """30 MiB below its limit at 10 MiB an hour: 3 hours, 2 at the fastest rate that is likely and 6 at the slowest."""
+    shape = Shape(ShapeKind.LEAKING, *(mi(1) * rate / 3600 for rate in (10, low, high)))
+    forecast = forecasted([100.0] * 12, shape=shape)
+
+    assert told == time_to_limit(forecast.outlook, size(64, 130))

@@ -189,6 +189,9 @@ def test_the_growth_at_a_miss_is_passed_no_oftener(of: Tail, one: float, other: 
     assert at == 0 or of.shares[at - 1] > rare
 
 
+UNCHANGED = np.zeros(1, dtype=np.int64)
+
+
 def hours(*peaks_mib: float) -> FloatArray:
     """A minute's peak in each hour, 100 MiB otherwise."""
     usage = np.full((len(peaks_mib), HOUR), 100.0)
@@ -199,7 +202,7 @@ def hours(*peaks_mib: float) -> FloatArray:
 def test_a_jump_is_measured_against_what_was_held() -> None:
     """Two hours, in the first a peak of 300 MiB where 100 were held: a growth of (300 + 64) / (100 + 64) = 2.22."""
     usage = hours(300, 100)
-    (found,) = jumps_above(usage, np.full_like(usage, mi(100)), 60)
+    (found,) = jumps_above(usage, np.full_like(usage, mi(100)), 60, UNCHANGED)
     passed = np.log(364 / 164) > STEPS
 
     # The first hour counts a little less than the second.
@@ -211,7 +214,7 @@ def test_a_jump_is_measured_against_what_was_held() -> None:
 def test_what_stays_below_what_is_held_is_no_jump() -> None:
     """The hours are on record, without a count."""
     usage = hours(300, 200, 100)
-    (found,) = jumps_above(usage, np.full_like(usage, mi(300)), 60)
+    (found,) = jumps_above(usage, np.full_like(usage, mi(300)), 60, UNCHANGED)
 
     assert 0 == found.counts.max()
     assert 2.9 < found.hours <= 3
@@ -222,7 +225,7 @@ def test_hours_in_which_nothing_was_held_or_measured_are_not_on_record() -> None
     usage, held = hours(300, 300, 300), np.full((1, 3 * HOUR), float(mi(100)))
     held[0, :HOUR] = np.nan
     usage[0, HOUR : 2 * HOUR] = np.nan
-    (found,) = jumps_above(usage, held, 60)
+    (found,) = jumps_above(usage, held, 60, UNCHANGED)
 
     assert (1, 1) == (found.hours, found.counts[0])
 
@@ -230,7 +233,7 @@ def test_hours_in_which_nothing_was_held_or_measured_are_not_on_record() -> None
 def test_a_part_of_an_hour_at_the_start_is_left_out() -> None:
     """An hour is one to the end: hours begin where the history ends, less whole hours."""
     usage = np.concatenate([np.full((1, 20), float(mi(900))), hours(100)], axis=1)
-    (found,) = jumps_above(usage, np.full_like(usage, mi(100)), 60)
+    (found,) = jumps_above(usage, np.full_like(usage, mi(100)), 60, UNCHANGED)
 
     assert (1, 0) == (found.hours, found.counts[0])
 
@@ -238,7 +241,7 @@ def test_a_part_of_an_hour_at_the_start_is_left_out() -> None:
 def test_an_interval_of_two_hours_counts_as_two() -> None:
     """So that a coarse history weighs as much as a fine one of the same length."""
     usage = np.array([[100.0, 300.0]]) * mi(1)
-    (found,) = jumps_above(usage, np.full_like(usage, mi(100)), 7200)
+    (found,) = jumps_above(usage, np.full_like(usage, mi(100)), 7200, UNCHANGED)
 
     assert found.hours == pytest.approx(2 + 2 * AN_HOUR_LESS**2)
     assert found.counts[0] == pytest.approx(2)
@@ -269,3 +272,35 @@ def test_no_level_costs_less_than_its_bytes(
     assert level * (1 - 1e-12) <= cost(share, kill_cost)
     assert cost(share / 2, kill_cost) <= cost(share, kill_cost) * (1 + 1e-12)
     assert cost(share, kill_cost / 2) <= cost(share, kill_cost) * (1 + 1e-12)
+
+
+def test_hours_before_the_newest_revision_count_half() -> None:
+    """Four hours, a jump in the first and in the last; the image changed when the third began.
+
+    The two hours before it weigh a half each, and decay has hardly begun.
+    """
+    usage = hours(300, 100, 100, 300)
+    (found,) = jumps_above(usage, np.full_like(usage, mi(100)), 60, np.array([2 * HOUR]))
+
+    assert found.hours == pytest.approx(0.5 + 0.5 + 1 + 1, rel=0.01)
+    assert found.counts[0] == pytest.approx(0.5 + 1, rel=0.01)
+
+
+def test_a_revision_that_began_within_an_hour_begins_with_that_hour() -> None:
+    """What its own pods did in the rest of the hour counts whole."""
+    usage = hours(100, 300)
+    (found,) = jumps_above(usage, np.full_like(usage, mi(100)), 60, np.array([HOUR + 20]))
+
+    assert found.hours == pytest.approx(0.5 + 1, rel=0.01)
+    assert found.counts[0] == pytest.approx(1, rel=0.01)
+
+
+def test_a_change_that_is_still_to_come_has_no_weight() -> None:
+    """A backtest that ends before the newest revision knows nothing of it."""
+    usage = hours(300, 100)
+    whole, before = (
+        jumps_above(usage, np.full_like(usage, mi(100)), 60, np.array([at]))[0] for at in (0, usage.shape[1])
+    )
+
+    assert whole.hours == before.hours
+    assert (whole.counts == before.counts).all()

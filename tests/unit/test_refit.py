@@ -21,6 +21,7 @@ from foresize_forecast.jumps import STEPS, Jumps
 from foresize_forecast.outlook import NoOutlook, Outlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.prometheus import Source
+from foresize_forecast.series import History
 from foresize_forecast.sizes import GIB, QosClass
 from metricserver import Metrics
 
@@ -37,9 +38,11 @@ class Pool:
         self.answer = answer
         self.asked: list[int] = []
         self.wishes: list[Wish] = []
+        self.histories: list[History] = []
 
-    def foresee(self, _: Any, wishes: Any) -> list[Forecasted | NoOutlook]:
+    def foresee(self, history: History, wishes: Any) -> list[Forecasted | NoOutlook]:
         """The same for each container."""
+        self.histories.append(history)
         self.asked.append(len(wishes))
         self.wishes += wishes
         return [self.answer() for _ in wishes]
@@ -260,6 +263,22 @@ def test_when_a_revision_was_first_seen() -> None:
     firsts_s = forecasts.foreseen[WEB].first_samples_s
     assert ["5d9c7f6b4"] == list(firsts_s)
     assert NOW_S - 3600 <= firsts_s["5d9c7f6b4"] <= NOW_S - 3300
+
+
+def test_a_deploy_is_a_change_point() -> None:
+    """Two revisions: the newest one's first sample is where the history changes. With one there is no change."""
+    newest = ("shop", "web-66f8bd9d7-q2w4x", "app")
+    one, two = Pool(), Pool()
+    with metricserver.serving(Metrics(METRICS)) as source:
+        refitted(source, one)
+    with metricserver.serving(Metrics({**METRICS, newest: float(mi(100))}, since_s={newest: NOW_S - 1200})) as source:
+        refitted(source, two)
+
+    before, after = (pool.histories[0].changed_at_s for pool in (one, two))
+    assert before is not None
+    assert after is not None
+    assert np.isnan(before).all()
+    assert NOW_S - 1200 <= after[0] <= NOW_S - 900
 
 
 def test_containers_that_no_policy_names_are_not_forecast() -> None:

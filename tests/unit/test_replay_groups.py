@@ -40,7 +40,7 @@ def test_every_series_has_one_shape() -> None:
 
     assert [1, 1, 1] == by_shape.sum(axis=0).tolist()
     assert [True, False, False] == found[BY_ACF].tolist()
-    assert found["Flat"][1]
+    assert found["Idle"][1]
 
 
 @pytest.mark.parametrize("gap", [slice(0, PER_DAY), slice(2 * PER_DAY, 2 * PER_DAY + 9)])

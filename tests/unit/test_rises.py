@@ -19,9 +19,10 @@ HOUR_S = 3600
 DAY = 24
 
 
-def rises(usage_mib: FloatArray, *expected_mib: float) -> Jumps:
-    """Of hours of MiB, a day for each that was expected."""
-    (found,) = rises_above(usage_mib[np.newaxis] * mi(1), np.array([expected_mib]) * mi(1), HOUR_S)
+def rises(usage_mib: FloatArray, *expected_mib: float, changed: int = 0) -> Jumps:
+    """Of hours of MiB, a day for each that was expected; `changed`: the newest revision's first hour."""
+    expected = np.array([expected_mib]) * mi(1)
+    (found,) = rises_above(usage_mib[np.newaxis] * mi(1), expected, HOUR_S, np.array([changed]))
     return found
 
 
@@ -35,6 +36,13 @@ def test_a_days_highest_hour_counts_against_what_was_expected_of_the_day() -> No
     assert 48 == found.hours
     assert (found.counts[passed] == 24).all()
     assert 0 == found.counts[~passed].max()
+
+
+def test_days_that_began_before_the_newest_revision_count_half() -> None:
+    """Two days rose; the image changed in the middle of the first: 12 hours of it count, and 24 of the second."""
+    found = rises(np.full(2 * DAY, 300.0), 100, 100, changed=12)
+
+    assert (36, 36) == (found.hours, found.counts[0])
 
 
 def test_days_of_which_half_is_missing_are_not_on_record() -> None:

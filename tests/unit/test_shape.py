@@ -15,10 +15,10 @@ HOUR = 12
 DAY = 24 * HOUR
 
 
-def shape_of(curve_mib: FloatArray) -> Shape:
+def shape_of(curve_mib: FloatArray, startup_mib: float = np.nan) -> Shape:
     grid = Grid(0, STEP_S, curve_mib.size)
     key = (ContainerKey("shop", "Deployment/web", "app"),)
-    return shapes(History(grid, key, curve_mib[np.newaxis] * MIB, np.full(1, np.nan)))[0]
+    return shapes(History(grid, key, curve_mib[np.newaxis] * MIB, np.full(1, startup_mib * MIB)))[0]
 
 
 def noisy(curve: FloatArray, mib: float = 2.0, seed: int = 1) -> FloatArray:
@@ -103,3 +103,38 @@ def test_concordance_counts_pairs_that_rise() -> None:
     """Of the six pairs of 1, 3, 2, 4 five rise and one falls: tau is 4 / 6."""
     tau, _ = concordance(np.array([1.0, 3.0, 2.0, 4.0]))
     assert tau == pytest.approx(4 / 6)
+
+
+def test_memory_in_which_nothing_moves_is_idle() -> None:
+    """A day within 0.5 %: 200 to 200.9 MiB. A day with one value of 202, or with an hour unseen, proves nothing."""
+    still = np.full(3 * DAY, 200.0)
+    still[::7] = 200.9
+    moved, unseen = still.copy(), still.copy()
+    moved[-HOUR] = 202.0
+    unseen[-3 * HOUR : -2 * HOUR] = np.nan
+
+    kinds = [shape_of(curve).kind for curve in (still, moved, unseen)]
+    assert [ShapeKind.IDLE, ShapeKind.FLAT, ShapeKind.FLAT] == kinds
+
+
+def test_what_was_before_the_last_day_does_not_hide_that_it_is_idle_now() -> None:
+    """Two days at 260 MiB, then a day in which nothing moves."""
+    curve = np.concatenate([noisy(np.full(2 * DAY, 220.0)), np.full(DAY, 200.0)])
+    assert shape_of(curve).kind is ShapeKind.IDLE
+
+
+def test_a_start_that_takes_half_more_than_all_that_follows_has_its_own_name() -> None:
+    """Some 205 MiB while it runs: a start with 320 is a peak of its own, one with 290 is not."""
+    curve = noisy(np.full(2 * DAY, 200.0))
+    assert shape_of(curve, 320).kind is ShapeKind.STARTUP_PEAK
+    assert shape_of(curve, 290).kind is ShapeKind.FLAT
+
+
+def test_a_leaks_rate_is_told_with_its_slowest_and_fastest_third() -> None:
+    """Three times 12 hours at 4, 5 and 6 MiB an hour: the whole at 5, between 4 and 6."""
+    rates = np.repeat([4.0, 5.0, 6.0], 12 * HOUR) / HOUR
+    found = shape_of(noisy(200 + np.cumsum(rates), mib=4))
+
+    assert found.kind is ShapeKind.LEAKING
+    told = (found.growth_low_bytes_per_s, found.growth_bytes_per_s, found.growth_high_bytes_per_s)
+    assert told == pytest.approx((4 * MIB / 3600, 5 * MIB / 3600, 6 * MIB / 3600), rel=0.05)
