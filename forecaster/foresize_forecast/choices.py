@@ -126,11 +126,11 @@ def limit(case: Case, want: Wanted, request_bytes: int | None) -> Choice:
     a request down whose cooldown runs.
     """
     before, wanted_bytes, least = case.before.limit_bytes, want.now.limit_bytes, want.least_limit_bytes
+    if case.policy.limit is LimitStrategy.RATIO:  # of the request in force, which may be above the plan's
+        wanted_bytes = least = highest(wanted_bytes, rounded_up((request_bytes or 0) * case.policy.limit_ratio))
     floored = floored_limit(case)
     if wanted_bytes is None or least is None or floored.reason is Reason.OOM_KILLED:
         return Choice(highest(floored.value_bytes, wanted_bytes), floored.reason)
-    if case.policy.limit is LimitStrategy.RATIO:  # of the request in force, which may be above the plan's
-        wanted_bytes = least = max(wanted_bytes, rounded_up((request_bytes or 0) * case.policy.limit_ratio))
     wanted_bytes = max(wanted_bytes, case.state.kill_floor_bytes)
     lowest = max(in_use_bytes(case.evidence.usage_bytes), request_bytes or 0)
     if before is None:

@@ -154,6 +154,14 @@ def test_a_ratio_keeps_what_a_kill_taught() -> None:
     assert mi(320) == decided(seen, forecasted([80.0] * 12), killed, limit=LimitStrategy.RATIO).target.limit_bytes
 
 
+def test_a_ratio_holds_after_a_kill_too() -> None:
+    """Killed at 100 MiB, so at least 110; the request in force is 100, so at once 200, not first 110 and then 200."""
+    killed = ContainerState(kills=(Kill(NOW_S - 1, mi(100)),), kill_floor_bytes=mi(110))
+    seen = evidence(size(100, 100), usage_mib=50)
+
+    assert mi(200) == decided(seen, forecasted([40.0] * 12), killed, limit=LimitStrategy.RATIO).target.limit_bytes
+
+
 @pytest.mark.parametrize("forecast", [UNKNOWN, forecasted([100.0] * 12)], ids=["unknown", "known"])
 def test_a_limit_that_its_owner_keeps_is_not_raised_by_kills(forecast: Forecasted | NoOutlook) -> None:
     """With `Keep` it is theirs, whatever it kills; with `None` a pod that has one is cured of it."""
