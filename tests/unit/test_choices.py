@@ -155,9 +155,9 @@ def test_a_ratio_keeps_what_a_kill_taught() -> None:
 
 
 def test_a_ratio_holds_after_a_kill_too() -> None:
-    """Killed at 100 MiB, so at least 110; the request in force is 100, so at once 200, not first 110 and then 200."""
+    """Killed at 100 MiB, so at least 110. With 99 of a request of 100 MiB in use it is 200 at once, not 110 first."""
     killed = ContainerState(kills=(Kill(NOW_S - 1, mi(100)),), kill_floor_bytes=mi(110))
-    seen = evidence(size(100, 100), usage_mib=50)
+    seen = evidence(size(100, 100), usage_mib=99)
 
     assert mi(200) == decided(seen, forecasted([40.0] * 12), killed, limit=LimitStrategy.RATIO).target.limit_bytes
 
