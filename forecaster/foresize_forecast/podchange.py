@@ -80,6 +80,11 @@ def way_back(pod: PodView, now_s: float) -> PodChange | None:
     }.get(pod.resize.phase)
     if patience_s is None or now_s - (pod.resize.since_s or now_s) < patience_s:
         return None
+    return what_is_in_force(pod)
+
+
+def what_is_in_force(pod: PodView) -> PodChange | None:
+    """The patch that ends any resize under way; None where spec and kernel agree."""
     sizes = {c.name: c.actual for c in pod.containers if c.actual is not None and c.actual != c.size}
     return PodChange(sizes, pod.resize.message) if sizes else None
 
@@ -144,7 +149,16 @@ def _not_lowered_below(floor_bytes: int | None, before_bytes: int | None, wanted
 
 
 def _obstacle(pod: PodView, sizes: Mapping[str, Size], needs: PodNeeds) -> Blocked | None:
-    """The first thing that forbids any patch of this pod now."""
+    """The first thing that forbids this patch of this pod now."""
+    if found := unpatchable(pod, sizes):
+        return found
+    if needs.attempt and needs.now_s < needs.attempt.wait_until_s:
+        return Blocked(Obstacle.REFUSED, needs.attempt.message)
+    return _resize_under_way(pod, sizes)
+
+
+def unpatchable(pod: PodView, sizes: Mapping[str, Size]) -> Blocked | None:
+    """What forbids any patch of a pod's sizes, whoever asks for it."""
     changed = [c for c in pod.containers if c.name in sizes]
     if pod.qos is QosClass.BEST_EFFORT:
         return Blocked(Obstacle.BEST_EFFORT, "a BestEffort pod cannot be resized: give its template a memory request")
@@ -156,9 +170,7 @@ def _obstacle(pod: PodView, sizes: Mapping[str, Size], needs: PodNeeds) -> Block
         return Blocked(Obstacle.BACK_OFF, f"{names} is not running: a resize now would not reach the kernel")
     if names := ", ".join(c.name for c in changed if c.actual is None):
         return Blocked(Obstacle.NOT_READY_TO_RESIZE, f"the kubelet has yet to tell the resources of {names}")
-    if needs.attempt and needs.now_s < needs.attempt.wait_until_s:
-        return Blocked(Obstacle.REFUSED, needs.attempt.message)
-    return _resize_under_way(pod, sizes)
+    return None
 
 
 def _resize_under_way(pod: PodView, sizes: Mapping[str, Size]) -> Blocked | None:

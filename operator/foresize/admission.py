@@ -102,6 +102,11 @@ class Admission:
             kept = {workload: entry for workload, entry in written.sizes.items() if workload in workloads}
             return self._write(namespace, kept, written.owners, withdraws=True)
 
+    def withdraw(self, namespace: str, workloads: Collection[str]) -> Refused | None:
+        """Take out the entries of these workloads, where there are any."""
+        written = self._written.get(namespace, _Written("", {}))
+        return self.retain(namespace, written.sizes.keys() - set(workloads))
+
     def publish(self, namespace: str, entries: Mapping[str, Entry], owners: Sequence[Owner]) -> Refused | None:
         """Write what pods of these workloads are born with, where it differs from what is written.
 

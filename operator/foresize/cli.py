@@ -84,6 +84,38 @@ def explain(
 
 
 @app.command()
+def release(  # noqa: PLR0913 - each is an option of the command line
+    workload: Annotated[
+        str, typer.Argument(metavar="[NAMESPACE/WORKLOAD]", help="For example shop/Deployment/web.")
+    ] = "",
+    *,
+    everything: Annotated[bool, typer.Option("--all", help="Every workload that Foresize has sized.")] = False,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="With --all: only of this namespace.")] = "",
+    dry_run: Annotated[bool, typer.Option(help="Say what would be done, and write nothing.")] = False,
+    operator_namespace: Annotated[
+        str, typer.Option(help="Where the operator's Lease is.", envvar="FORESIZE_OPERATOR_NAMESPACE")
+    ] = "foresize",
+    kubeconfig: Annotated[str | None, typer.Option(help="The cluster to act on; else as kubectl does.")] = None,
+) -> None:
+    """Give running pods the sizes back that their owners wrote, in place, and have new ones born with them.
+
+    Refused while the operator runs and a policy applies: it would size them again. Exit code 1: some keep their sizes.
+    """
+    from foresize.releasing import NotReleasedError, Wish  # noqa: PLC0415 - as above
+    from foresize.releasing import release as give_back  # noqa: PLC0415
+
+    if bool(workload) is everything:
+        _refuse("name one workload as NAMESPACE/WORKLOAD, or give --all", USAGE)
+    wish = Wish(workload, namespace, operator_namespace, dry_run, kubeconfig)
+    try:
+        complete = give_back(wish, lambda line: Console().print(Text(plain(line)), soft_wrap=True))
+    except NotReleasedError as error:
+        _refuse(str(error), error.code)
+    if not complete:
+        sys.exit(FAILED)
+
+
+@app.command()
 def replay(  # noqa: PLR0913 - each is an option of the command line
     paths: Annotated[
         list[Path] | None, typer.Argument(metavar="PATH...", help="Trace files or folders; else the bundled sample.")

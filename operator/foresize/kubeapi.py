@@ -25,6 +25,8 @@ TIMEOUT_S = 20.0
 WRITES_PER_S = 10.0
 WRITE_BURST = 20
 JSON_TYPE = "application/json"
+MANAGER = "foresize"
+"""Whose fields those are that we write, in an object's managedFields."""
 
 
 class ApiError(Exception):
@@ -154,7 +156,7 @@ class Api:
         time.sleep((self._urgent if urgent else self._budget).wait_s())
         resource = path.rsplit("/", 1)[-1] if path.endswith(("/resize", "/status")) else _resource(path)
         try:
-            answer = self._call(method, path, body, content_type)
+            answer = self._call(method, path, body, content_type, None if body is None else {"fieldManager": MANAGER})
         except ApiError as error:
             metrics.API_WRITES.labels(resource, str(error.status)).inc()
             raise

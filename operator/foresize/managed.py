@@ -68,12 +68,8 @@ class Managed:
         return self.policy.at_creation and self.quiet in {"", ROLLING_OUT}
 
     def owns(self, pod: PodView) -> bool:
-        """Whether a pod is one of its own: by its controller, or by labels where the controller is not the target."""
-        if pod.namespace != self.workload.namespace:
-            return False
-        if pod.owner == f"{self.workload.kind}/{self.workload.name}":
-            return True
-        return self.workload.api_version != BUILT_IN_VERSION and matches(self.workload.selector, pod.labels)
+        """Whether a pod is one of its own."""
+        return owns(self.workload, pod)
 
     def template(self, pods: tuple[PodView, ...]) -> Mapping[str, Size]:
         """Sizes as its owner wrote them; where the kind hides its template, as its pods have them now."""
@@ -90,6 +86,15 @@ class Managed:
         allocatable = self.node_allocatable_bytes.get(pod.node)
         free = None if allocatable is None else allocatable - self.node_requested_bytes.get(pod.node, 0)
         return replace(self.quota, node_free_bytes=free, node_allocatable_bytes=allocatable)
+
+
+def owns(workload: Workload, pod: PodView) -> bool:
+    """Whether a pod is a workload's: by its controller, or by labels where the controller is not the target."""
+    if pod.namespace != workload.namespace:
+        return False
+    if pod.owner == f"{workload.kind}/{workload.name}":
+        return True
+    return workload.api_version != BUILT_IN_VERSION and matches(workload.selector, pod.labels)
 
 
 def manage(assignment: Assignment, inventory: Inventory, node_requested_bytes: Mapping[str, int]) -> Managed:

@@ -13,7 +13,7 @@ from foresize.kubeapi import Api, ApiError, Forbidden, NotFound
 from foresize.labels import matches, parse
 from foresize.policy import Policy, Ref
 from foresize.quantities import memory_bytes
-from foresize.workloads import BUILT_IN, Workload, opted_out, read
+from foresize.workloads import BUILT_IN, BUILT_IN_VERSION, Workload, opted_out, read
 from foresize_forecast.pods import Room
 
 logger = logging.getLogger(__name__)
@@ -97,6 +97,21 @@ def take_inventory(api: Api, policies: Sequence[Policy], before: Inventory, *, c
         autoscalers=(*reader.horizontal(), *reader.vertical()),
         missing=missing,
     )
+
+
+def find(api: Api, namespace: str, ref: Ref) -> Workload | str:
+    """One workload of any kind that a policy may name, or why there is none.
+
+    Raises:
+        ApiError: one of apps/v1 could not be read.
+    """
+    if ref.api_version != BUILT_IN_VERSION or ref.kind not in BUILT_IN:
+        return _by_scale(api, namespace, ref, None)
+    try:
+        item = api.get(f"/apis/apps/v1/namespaces/{namespace}/{BUILT_IN[ref.kind]}/{ref.name}")
+    except NotFound:
+        return f"there is no {ref.kind} {ref.name} in {namespace}"
+    return read(item, ref.kind)
 
 
 @dataclass(frozen=True, slots=True)

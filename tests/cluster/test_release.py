@@ -1,0 +1,96 @@
+"""The way back: running pods get the sizes that their owners wrote, through the same doors, and stay there."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+from foresize_dev import accounts, helm, workloads
+from foresize_dev.cluster import Cluster
+from foresize_dev.fixtures import StartOperator, StartPrometheus
+from foresize_dev.operator_process import ACCOUNT, PROGRAM, Operator
+from foresize_dev.places import REPOSITORY
+from foresize_dev.waiting import wait_for
+from proofs import birth_sizes, deeds, see_passes
+from scenes import MIB, deploy, now, past, policy, resized, sizes
+
+SWITCH = ("configmap", "foresize-kill-switch", "-n", helm.NAMESPACE)
+
+
+def _release(cluster: Cluster, *arguments: str) -> tuple[int, str]:
+    """Exit code and all that `foresize release` says, with the operator's own rights."""
+    kubeconfig = accounts.write_kubeconfig(cluster.state, cluster.api, helm.NAMESPACE, ACCOUNT)
+    environment = {
+        "PATH": os.environ["PATH"],
+        "PYTHONPATH": os.pathsep.join(str(REPOSITORY / root) for root in ("operator", "forecaster")),
+        "KUBECONFIG": str(kubeconfig),
+        "FORESIZE_OPERATOR_NAMESPACE": helm.NAMESPACE,
+    }
+    command = [sys.executable, "-c", PROGRAM, "release", *arguments]
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
+    return ended.returncode, ended.stdout + ended.stderr
+
+
+def _sized(cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator) -> Operator:
+    """Two pods of 64Mi/128Mi that the operator has made larger, and birth sizes for the next."""
+    pod = deploy(cluster, namespace, replicas=2)
+    cluster.apply(policy(), namespace=namespace)
+    started = operator(prometheus(history=past(pod, 200)).url)
+    for each in workloads.pods(cluster, namespace, "web"):
+        resized(cluster, each, lambda limit: limit > 200 * MIB)
+    wait_for("birth sizes", lambda: birth_sizes(cluster, namespace), 20)
+    return started
+
+
+def test_a_release_under_the_kill_switch_gives_all_back(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Refused while the operator would undo it; then both pods are back, unharmed, by two resizes and no more."""
+    started = _sized(cluster, namespace, prometheus, operator)
+    code, words = _release(cluster, f"{namespace}/web")
+    assert (1, True) == (code, "would size it again at once: MemoryPolicy p applies" in words), words
+
+    since = cluster.audit.mark()
+    cluster.kubectl("create", *SWITCH, "--from-literal=stop=true")
+    try:
+        code, words = _release(cluster, "--all", "-n", namespace)
+        assert code == 0, words
+        see_passes(started)
+    finally:
+        cluster.kubectl("delete", *SWITCH)
+        started.stop()
+
+    for pod in workloads.pods(cluster, namespace, "web"):
+        assert (sizes(pod), workloads.limit_bytes(pod)) == (("64Mi", "128Mi"), 128 * MIB)
+        assert workloads.restarts(pod) == 0
+    assert birth_sizes(cluster, namespace) == {}
+    written = [write.resource for write in deeds(cluster, started, namespace, since)]
+    assert written == ["memorysizes", "pods/resize", "pods/resize"]
+
+
+def test_a_release_after_the_operator_is_gone(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Killed without a word, its policy still there: the release takes the lease, and birth sizes go before pods.
+
+    One pod has 160 MiB in use: its limit cannot go back to 128 MiB, which is told, and nothing is left waiting on it.
+    """
+    started = _sized(cluster, namespace, prometheus, operator)
+    busy, idle = workloads.pods(cluster, namespace, "web")
+    workloads.hold(busy, "160Mi")
+    wait_for("160 MiB in use", lambda: workloads.used_bytes(busy) > 160 * MIB, 20)
+    before = sizes(now(cluster, busy))
+    started.kill()
+    since = cluster.audit.mark()
+
+    code, words = _release(cluster, "--all", "-n", namespace)
+    assert code == 1, words
+    assert f"{namespace}/Deployment/web: 1 of 2 pods have their owner's sizes" in words
+    assert f"pod {busy['metadata']['name']} keeps its size: " in words
+    assert sizes(now(cluster, idle)) == ("64Mi", "128Mi")
+    assert sizes(now(cluster, busy)) == before
+    assert [each for each in now(cluster, busy)["status"]["conditions"] if each["type"].startswith("PodResize")] == []
+    written = [write.resource for write in deeds(cluster, started, namespace, since)]
+    assert written[0] == "memorysizes"
+    assert set(written[1:]) == {"pods/resize"}
