@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from foresize_forecast import sizing
+from foresize_forecast import heaps, sizing
+from foresize_forecast.heaps import Heap
 from foresize_forecast.jumps import PRIOR, held_for
 from foresize_forecast.outlook import NoOutlook, ShapeKind
 from foresize_forecast.plan import Forecasted
@@ -52,6 +53,7 @@ class Evidence:
             sample.
         rising_bytes: where its anonymous memory will be after one more reaction; None where that is unknown.
         started_s: when the youngest of its containers started, Unix seconds; None where none runs.
+        heap: the bound that its process keeps its heap to, where one is known.
         room: bounds of a container; its node's and its quota's room are looked at pod by pod.
         distrust: why its samples or its outlook cannot be trusted to lower anything; empty if they can.
     """
@@ -61,6 +63,7 @@ class Evidence:
     sustained_bytes: float | None = None
     rising_bytes: float | None = None
     started_s: float | None = None
+    heap: Heap | None = None
     room: Room = field(default_factory=Room)
     distrust: str = ""
 
@@ -132,7 +135,7 @@ def limit(case: Case, want: Wanted, request_bytes: int | None) -> Choice:
     if wanted_bytes is None or least is None or floored.reason is Reason.OOM_KILLED:
         return Choice(highest(floored.value_bytes, wanted_bytes), floored.reason)
     wanted_bytes = max(wanted_bytes, case.state.kill_floor_bytes)
-    lowest = max(in_use_bytes(case.evidence.usage_bytes), request_bytes or 0)
+    lowest = max(in_use_bytes(case.evidence.usage_bytes), request_bytes or 0, promised_bytes(case))
     if before is None:
         first = Choice(max(wanted_bytes, lowest), Reason.FORECAST)
         return Choice(None, Reason.STALE_DATA) if case.distrust(LIMIT_DAYS) else first
@@ -160,6 +163,14 @@ def floored_limit(case: Case) -> Choice:
         risen = int(held_for(case.state.fast_level_bytes, PRIOR, sizing.kill_cost_bytes(case.policy)))
         floor, reason = max((floor, reason), (risen, Reason.TREND), key=lambda each: each[0])
     return Choice(rounded_up(floor), reason) if floor > before else Choice(before, Reason.WITHIN_TOLERANCE)
+
+
+def promised_bytes(case: Case) -> int:
+    """What a fixed heap was promised, up to the limit that it has; 0 where a limit costs a request as well."""
+    if case.policy.limit is LimitStrategy.EQUAL_REQUEST:
+        return 0
+    promised, before = heaps.promised_bytes(case.evidence.heap), case.before.limit_bytes
+    return promised if before is None else min(promised, before)
 
 
 def in_use_bytes(usage_bytes: float | None) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from foresize_forecast import choices, fast, ladder
 from foresize_forecast.bounds import clamp
 from foresize_forecast.choices import Case, Choice, Evidence
+from foresize_forecast.heaps import followed
 from foresize_forecast.levels import START_S
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
@@ -61,8 +62,9 @@ def decide(
     state = ladder.after_use(state, evidence.usage_bytes, now_s)
     state = ladder.forget_old_kills(state, now_s, pace.window_s, made_at_s)
     held_bytes = _level_held(evidence, forecast, pace, now_s)
-    if evidence.rising_bytes is not None and not choices.is_held_leak(forecast, pace):
-        state = fast.after_rise(state, evidence.rising_bytes, held_bytes, now_s)
+    rising_bytes = followed(evidence.rising_bytes, evidence.heap)
+    if rising_bytes is not None and not choices.is_held_leak(forecast, pace):
+        state = fast.after_rise(state, rising_bytes, held_bytes, now_s)
     case = Case(state, state.target or evidence.present, evidence, forecast, pace, policy, now_s)
     if isinstance(forecast, NoOutlook):
         wish = creation = None
@@ -112,8 +114,9 @@ _MOST_TELLING = (
 
 
 def _bounded(case: Case, want: Size) -> Size:
-    """What is wanted, with what kills and trends taught and within bounds; no cooldown, no step."""
-    limit = None if want.limit_bytes is None else max(want.limit_bytes, rounded_up(case.state.kill_floor_bytes))
+    """What is wanted, with what kills taught and heaps were promised, within bounds; no cooldown, no step."""
+    taught = max(rounded_up(case.state.kill_floor_bytes), choices.promised_bytes(case))
+    limit = None if want.limit_bytes is None else max(want.limit_bytes, taught)
     return clamp(_ordered(want.request_bytes, limit, case.policy), case.policy, case.evidence.room)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from foresize_forecast.heaps import Heap
 from foresize_forecast.sizes import QosClass, Size
 
 
@@ -57,6 +58,8 @@ class ContainerView:
     sidecar: bool = False
     cpu_guaranteed: bool = False
     """CPU request equals CPU limit, so that memory request equal to limit would make the container Guaranteed."""
+    heap: Heap | None = None
+    """The bound that its process keeps its heap to, where its flags tell of one."""
 
 
 @dataclass(frozen=True, slots=True)

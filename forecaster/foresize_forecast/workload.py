@@ -157,6 +157,7 @@ def _evidence(name: str, seen: Observation) -> Evidence:
         sustained,
         max(rising, default=None),
         max(starts_s, default=None),
+        next((view.heap for _, view in views if view.heap is not None), None),
         seen.bounds,
         seen.distrust,
     )

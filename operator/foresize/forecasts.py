@@ -73,11 +73,18 @@ def _row(name: str, verdict: Verdict, look: Look) -> Json:
         "kills": [_bare({"at": timestamp(kill.at_s), "limit": _quantity(kill.limit_bytes)}) for kill in state.kills],
         "lastChange": _change(state),
         "blocked": _blocked(look.blocked.values()),
+        "heap": _heap(name, look.seen),
     }
     forecast = look.forecasts.get(name)
     if isinstance(forecast, Forecasted):
         row |= _forecast(forecast, now)
     return _bare(row)
+
+
+def _heap(name: str, seen: Observation) -> str | None:
+    """The bound that its process keeps its heap to; None where none is known."""
+    views = (pod.container(name) for pod in seen.pods)
+    return next((view.heap.words for view in views if view is not None and view.heap is not None), None)
 
 
 def _forecast(forecast: Forecasted, now: Size) -> Json:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from foresize.heapflags import heap_of
 from foresize.quantities import instant_s, memory_bytes
 from foresize.workloads import opted_out, qos_of, resizable, size_of
 from foresize_forecast.pods import ContainerView, Kill, PodView, Resize, ResizePhase
@@ -108,6 +109,7 @@ def _container(container: Json, pod: Json) -> ContainerView:
         ),
         sidecar=container.get("restartPolicy") == "Always",
         cpu_guaranteed=_cpu_guaranteed(resources),
+        heap=heap_of(container),
     )
 
 

@@ -9,6 +9,7 @@ import pytest
 
 from builders import NOW_S, container, forecasted, mi, pod, size
 from foresize.forecasts import MAX_ROWS, Look, status_of, time_to_limit
+from foresize_forecast.heaps import Heap, Runtime
 from foresize_forecast.outlook import NoOutlook, Score, Shape, ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill
@@ -113,6 +114,16 @@ def test_figures_of_the_backtest() -> None:
     # A byte over 210 MiB is 211 MiB: sizes are whole MiB from 128 on, rounded up.
     said = {"hours": 168.0, "cost": "211Mi", "coverage": 0.9877, "slack": 0.2, "exceedances": 1.23}
     assert said == shown["backtest"]
+
+
+def test_a_heap_that_bounds_itself_is_told() -> None:
+    """In its row, in the words of the flag."""
+    heap = Heap(Runtime.JVM, "-Xmx512m", cap_bytes=mi(512))
+    plain = look()
+    pods = (pod(container("app", size(64, 128), heap=heap)),)
+
+    assert heap.words == row(replace(plain, seen=replace(plain.seen, pods=pods)))["heap"]
+    assert "heap" not in row(plain)
 
 
 def test_growth_is_told_of_what_grows() -> None:
