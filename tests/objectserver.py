@@ -16,7 +16,7 @@ SUBRESOURCES = ("status", "resize")
 class Objects:
     """Objects by path. Lists, creates, replaces, merges and deletes them; `requests` is what was asked.
 
-    Namespaced paths only: `/apis/GROUP/VERSION/namespaces/NAMESPACE/PLURAL/NAME`.
+    Paths are `/apis/GROUP/VERSION/namespaces/NAMESPACE/PLURAL/NAME`, or `/apis/GROUP/VERSION/PLURAL/NAME`.
     """
 
     def __init__(self) -> None:
@@ -41,7 +41,9 @@ class Objects:
             before = self.stored.get(path, {}).get("metadata", {})
             kept = {"uid": before.get("uid", f"uid-of-{self._version}"), "resourceVersion": str(self._version)}
             collection, _, name = path.rpartition("/")
-            place = {"name": name, "namespace": collection.split("/")[-2]}
+            place = {"name": name}
+            if "/namespaces/" in collection:
+                place["namespace"] = collection.split("/")[-2]
             stored = copy.deepcopy(item)
             stored["metadata"] = {**stored.get("metadata", {}), **place, **kept}
             self.stored[path] = stored

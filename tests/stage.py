@@ -49,7 +49,7 @@ class Watch:
 class Stage:
     """Everything that a pass needs, with a lease that is held until `held` says otherwise."""
 
-    def __init__(self, objects: Objects, api: Any) -> None:
+    def __init__(self, objects: Objects, api: Any, settings: Settings | None = None) -> None:
         self.objects, self.held, self.watch = objects, True, Watch()
         self.fence = Fence(lambda: self.held)
         self.records = Records(api, lambda: self.held)
@@ -58,7 +58,7 @@ class Stage:
         self.forecasts = Forecasts()
         self.attendant = Attendant(api, self.fence, self.records, self.events)
         self.acts = ActPass(
-            Settings(),
+            settings or Settings(),
             api,
             source=None,
             watch=self.watch,  # type: ignore[arg-type]  # what a pass asks of it
@@ -83,10 +83,10 @@ class Stage:
 
 
 @contextmanager
-def staged(objects: Objects) -> Iterator[Stage]:
+def staged(objects: Objects, settings: Settings | None = None) -> Iterator[Stage]:
     """A stage at a server that holds these objects."""
     with serving(objects.answer) as api:
-        stage = Stage(objects, api)
+        stage = Stage(objects, api, settings)
         yield stage
         stage.events.close()
 
@@ -97,6 +97,16 @@ def policy(objects: Objects, name: str = "web", **spec: Any) -> None:
     metadata = {"generation": 1, "creationTimestamp": "2026-11-01T00:00:00Z"}
     applied = {"target": target, "apply": {"atCreation": True, "running": "InPlace"}, **spec}
     objects.put(f"{OURS}/memorypolicies/{name}", {"metadata": metadata, "spec": applied})
+
+
+def clusters_policy(objects: Objects, name: str = "all", **spec: Any) -> str:
+    """A ClusterMemoryPolicy for all that is in namespaces with the label `memory: sized`; returns its path."""
+    metadata = {"generation": 1, "creationTimestamp": "2020-01-01T00:00:00Z"}
+    about = {"namespaceSelector": {"matchLabels": {"memory": "sized"}}, "target": {"selector": {}}}
+    path = f"/apis/foresize.dev/v1alpha1/clustermemorypolicies/{name}"
+    applied = {**about, "apply": {"atCreation": True, "running": "InPlace"}, **spec}
+    objects.put(path, {"metadata": metadata, "spec": applied})
+    return path
 
 
 def deployment(objects: Objects, name: str = "web") -> None:

@@ -10,7 +10,9 @@ import yaml
 from foresize_dev.places import CRDS
 
 Schema = Mapping[str, Any]
-ORDER = ("memorypolicies", "memoryforecasts", "memorysizes")
+ORDER = ("memorypolicies", "clustermemorypolicies", "memoryforecasts", "memorysizes")
+ADDED = {"ClusterMemoryPolicy": ("namespaceSelector", "namespaces")}
+"""Of a kind that is a MemoryPolicy but for these fields."""
 HEAD = """# API reference
 
 Made from `crds/` by `python -m foresize_dev.apidocs > docs/api.md`. Group `foresize.dev`, version `v1alpha1`.
@@ -35,9 +37,23 @@ def _kind(spec: Schema) -> Iterator[str]:
     yield f"## {names['kind']}\n\nShort name `{names['shortNames'][0]}`. {schema['description']}\n"
     for part in ("spec", "status"):
         if part in schema["properties"]:
-            yield f"### {names['kind']} {part}\n\n{TABLE}"
-            yield "\n".join(_rows(schema["properties"][part], ""))
+            yield f"### {names['kind']} {part}\n\n{_but_for(names['kind'])}{TABLE}"
+            yield "\n".join(_rows(_told(schema["properties"][part], names["kind"]), ""))
             yield ""
+
+
+def _but_for(kind: str) -> str:
+    return "All that a MemoryPolicy has, and:\n\n" if kind in ADDED else ""
+
+
+def _told(schema: Schema, kind: str) -> Schema:
+    """The fields that are not told already."""
+    if kind not in ADDED:
+        return schema
+    return {
+        **schema,
+        "properties": {name: schema["properties"][name] for name in ADDED[kind] if name in schema["properties"]},
+    }
 
 
 def _rows(schema: Schema, above: str) -> Iterator[str]:

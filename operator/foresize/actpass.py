@@ -24,10 +24,10 @@ from foresize.creation import births, creating
 from foresize.exports import export
 from foresize.forecasts import Look
 from foresize.guard import Assignment, assign
-from foresize.kubeapi import Api, ApiError
+from foresize.kubeapi import Api, ApiError, Forbidden, NotFound
 from foresize.managed import Managed, manage
 from foresize.podwatch import PodWatch
-from foresize.policy import Policy, PolicyProblem, parse
+from foresize.policy import CLUSTER_SCOPED, SYSTEM_NAMESPACES, Policy, PolicyProblem, parse
 from foresize.policyreport import POLICIES, Found
 from foresize.records import Records
 from foresize.refit import Forecasts
@@ -92,6 +92,8 @@ class ActPass:
         self._surprises: set[Key] = set()
         self._surprised = threading.Event()
         self._gone_since_s: dict[Key, float] = {}
+        self._warned = ""
+        """Why ClusterMemoryPolicies are not followed, as it was said last."""
         self.scene = Scene()
         self.moved_at_s = time.monotonic()
         """When a pass last got on, by the monotonic clock: one that waits for every answer is slow, not stuck."""
@@ -164,6 +166,23 @@ class ActPass:
         scopes = [f"/namespaces/{each}" for each in self._settings.namespaces] or [""]
         for scope in scopes:
             yield from self._api.list(f"{POLICIES}{scope}/memorypolicies")
+        yield from self._clusters_own()
+
+    def _clusters_own(self) -> Sequence[Json]:
+        """ClusterMemoryPolicies; none where rights end at namespaces, which is said once."""
+        why = ""
+        if self._settings.namespaces:
+            why = "this operator is limited to namespaces (--namespaces)"
+        else:
+            try:
+                found = self._api.list(f"{POLICIES}/clustermemorypolicies")
+                return [{**each, "kind": CLUSTER_SCOPED} for each in found]
+            except (Forbidden, NotFound) as error:
+                why = error.message
+        if why != self._warned:
+            self._warned = why
+            logger.warning("ClusterMemoryPolicies are not followed: %s", why)
+        return []
 
     def _refresh(self, policies: Sequence[Policy], now_s: float) -> None:
         """Read what surrounds the policies again when it is old or when the policies have changed."""
@@ -175,11 +194,20 @@ class ActPass:
             self._inventory_of = NEVER  # what fails is tried again at the next pass
             self._admission.load(self._settings.namespaces)
             self._inventory = take_inventory(
-                self._api, policies, self._inventory, clusterwide=not self._settings.namespaces
+                self._api,
+                policies,
+                self._inventory,
+                clusterwide=not self._settings.namespaces,
+                reserved=self._reserved(),
             )
             self._inventory_of = (now_s, current)
             self._attendant.spending.quotas_were_read()
-            self._namespaces = {policy.namespace for policy in policies}
+            self._namespaces = {name for policy in policies for name in self._inventory.namespaces(policy)}
+
+    def _reserved(self) -> set[str]:
+        """Namespaces that no ClusterMemoryPolicy is about: a policy of their own may be."""
+        system = () if self._settings.allow_kube_system else SYSTEM_NAMESPACES
+        return {self._settings.operator_namespace, *system}
 
     def pods(self, managed: Managed) -> tuple[PodView, ...]:
         """The living pods of a workload, as the watch knows them now."""

@@ -41,6 +41,7 @@ class Owner:
 
     name: str
     uid: str
+    kind: str = "MemoryPolicy"
 
 
 @dataclass(slots=True)
@@ -117,7 +118,7 @@ class Admission:
             before = written.sizes if written else {}
             now = {workload: _updated(before.get(workload, {}), entry) for workload, entry in entries.items()}
             sizes = {workload: entry for workload, entry in {**before, **now}.items() if entry}
-            references = [_reference(owner) for owner in sorted(owners, key=lambda owner: owner.name)]
+            references = [_reference(owner) for owner in sorted(owners, key=lambda owner: (owner.kind, owner.name))]
             if written is None and not sizes:
                 return None
             if written is not None and written.certain and (written.sizes, written.owners) == (sizes, references):
@@ -177,4 +178,4 @@ def _size(size: Size, revisions: Sequence[str] | None) -> Sizes:
 
 
 def _reference(owner: Owner) -> Sizes:
-    return {"apiVersion": API_VERSION, "kind": "MemoryPolicy", "name": owner.name, "uid": owner.uid}
+    return {"apiVersion": API_VERSION, "kind": owner.kind, "name": owner.name, "uid": owner.uid}

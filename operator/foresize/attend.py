@@ -242,7 +242,7 @@ def _sentence(managed: Managed, look: Look, order: _Order) -> str:
         if view.name in order.change.sizes
     ]
     clipped = f"; {order.change.clipped}" if order.change.clipped else ""
-    return f"memory request/limit of {', '.join(parts)}{clipped}; MemoryPolicy {managed.policy.name}"
+    return f"memory request/limit of {', '.join(parts)}{clipped}; {managed.policy.title}"
 
 
 def _both(size: Size) -> str:

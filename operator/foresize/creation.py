@@ -39,7 +39,7 @@ def births(
     found: dict[str, Births] = defaultdict(Births)
     for (namespace, workload), one in managed.items():
         if one.creates:
-            found[namespace].owners[one.policy.uid] = Owner(one.policy.name, one.policy.uid)
+            found[namespace].owners[one.policy.uid] = Owner(one.policy.name, one.policy.uid, one.policy.kind)
             if look := looks.get(one.key):
                 found[namespace].entries[workload] = entry(one, look, written(one.key))
     return found

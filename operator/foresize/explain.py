@@ -43,7 +43,7 @@ def explained(workload: str, kubeconfig: str | None) -> list[str]:
                 continue
     except ApiError as error:
         raise NotExplainedError(str(error), 1) from error
-    hint = f"kubectl get memorypolicies -n {namespace} tells whether one selects it"
+    hint = f"kubectl get memorypolicies,clustermemorypolicies -n {namespace} tells whether one selects it"
     raise NotExplainedError(f"{namespace} has no MemoryForecast of {name}; {hint}", 1)
 
 
@@ -54,7 +54,7 @@ def sentences(forecast: Json) -> Iterator[str]:
     where = f"{forecast['metadata']['namespace']}/{workload.get('kind')}/{workload.get('name')}"
     seen = status.get("observedAt", "not yet")
     state = status.get("summary", {}).get("state", "")
-    yield f"{where} under MemoryPolicy {spec.get('policy')}, seen {seen}: {state}"
+    yield f"{where} under {spec.get('policyKind', 'MemoryPolicy')} {spec.get('policy')}, seen {seen}: {state}"
     for row in status.get("containers") or []:
         yield from _container(row)
 

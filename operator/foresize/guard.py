@@ -45,11 +45,19 @@ class Overlap:
     winner: Policy
     loser: Policy
 
+    @property
+    def intended(self) -> bool:
+        """Whether a namespace's own policy replaces a ClusterMemoryPolicy there: nobody's mistake."""
+        return self.winner.kind != self.loser.kind
+
 
 def assign(
     policies: Sequence[Policy], inventory: Inventory, stopped: str = ""
 ) -> tuple[list[Assignment], Mapping[str, Sequence[Overlap]]]:
-    """Give each workload to one policy: the older one, then the first by name, so that a new policy takes nothing away.
+    """Give each workload to one policy.
+
+    A namespace's own policy goes before a ClusterMemoryPolicy; of one kind the older goes first, then the first by
+    name, so that a new policy takes nothing away.
 
     Args:
         policies: all that can be read.
@@ -62,7 +70,7 @@ def assign(
     taken: dict[tuple[str, str], Policy] = {}
     assignments: list[Assignment] = []
     overlaps: dict[str, list[Overlap]] = {}
-    for policy in sorted(policies, key=lambda each: (each.created_s, each.namespace, each.name)):
+    for policy in sorted(policies, key=_precedence):
         for workload in selected(policy, inventory):
             if workload.key in taken:
                 overlap = Overlap(workload, taken[workload.key], policy)
@@ -73,6 +81,10 @@ def assign(
             why = Quiet(STOPPED, stopped) if stopped else quiet(policy, workload, inventory)
             assignments.append(Assignment(workload, policy, why))
     return assignments, overlaps
+
+
+def _precedence(policy: Policy) -> tuple[bool, float, str, str]:
+    return (policy.namespace_selector is not None, policy.created_s, policy.namespace, policy.name)
 
 
 def quiet(policy: Policy, workload: Workload, inventory: Inventory) -> Quiet | None:

@@ -29,6 +29,8 @@ async def start(settings: kopf.OperatorSettings, memo: kopf.Memo, **_: object) -
     settings.posting.enabled = False  # our Events are on pods, in words of our own
     settings.networking.request_timeout = 30
     chosen = memo.get(SETTINGS) or Settings.from_environment(os.environ)
+    if not chosen.namespaces:  # where rights end at namespaces, nobody may watch what is the cluster's
+        kopf.on.event("foresize.dev", "v1alpha1", "clustermemorypolicies")(policy_changed)
     memo.runtime = Runtime(chosen, connect())
     await asyncio.to_thread(memo.runtime.start)
 

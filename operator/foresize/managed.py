@@ -47,10 +47,9 @@ class Managed:
     @property
     def subject(self) -> Subject:
         """What its MemoryForecast is about."""
-        workload = self.workload
-        return Subject(
-            workload.namespace, workload.api_version, workload.kind, workload.name, self.policy.name, self.policy.uid
-        )
+        workload, policy = self.workload, self.policy
+        owner = (policy.name, policy.uid, policy.kind)
+        return Subject(workload.namespace, workload.api_version, workload.kind, workload.name, *owner)
 
     @property
     def resizes(self) -> bool:

@@ -1,4 +1,4 @@
-"""A MemoryPolicy as its users write it -> values: the one place for its defaults and its errors.
+"""A MemoryPolicy or ClusterMemoryPolicy as its users write it -> values: the one place for its defaults and its errors.
 
 The API server's schema and rules refuse most of what is refused here before it is stored; this holds where they are
 older, or were not asked, as with a policy read from a file.
@@ -41,6 +41,8 @@ DEFAULTS: Mapping[str, Any] = {
 """The CRD's, by path; `[]` stands for any row."""
 UNUSED = ("idle", "rollout", "disruption", "budget")
 """Fields of the spec that are accepted and that this release does nothing with."""
+NAMESPACED, CLUSTER_SCOPED = "MemoryPolicy", "ClusterMemoryPolicy"
+"""The two kinds of policy."""
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
 """A cluster does not come back without what runs there, so it takes a setting to act on it."""
 
@@ -79,10 +81,11 @@ class Target:
 
 @dataclass(frozen=True, slots=True)
 class Policy:
-    """A MemoryPolicy that can be followed.
+    """A policy that can be followed.
 
     Attributes:
-        created_s: Unix seconds; of two policies for one workload the older wins.
+        namespace: whose workloads it is about; empty for a ClusterMemoryPolicy, whose namespaces the inventory finds.
+        created_s: Unix seconds; of two policies of a kind for one workload the older wins.
         at_creation: new pods get the forecast's size.
         in_place: running pods are resized.
         workload: what bears on arithmetic.
@@ -102,6 +105,18 @@ class Policy:
     workload: WorkloadPolicy
     metric: Metric
     not_acted_on: tuple[str, ...] = ()
+    namespace_selector: Mapping[str, Any] | None = None
+    """A LabelSelector on namespaces' labels; None for a MemoryPolicy."""
+
+    @property
+    def kind(self) -> str:
+        """MemoryPolicy or ClusterMemoryPolicy."""
+        return NAMESPACED if self.namespace_selector is None else CLUSTER_SCOPED
+
+    @property
+    def title(self) -> str:
+        """Kind and name, for people."""
+        return f"{self.kind} {self.name}"
 
     @staticmethod
     def names(pattern: str, containers: Iterable[str]) -> bool:
@@ -120,7 +135,7 @@ class PolicyProblem:
 
 
 def parse(resource: Mapping[str, Any], *, allow_kube_system: bool = False) -> Policy | PolicyProblem:
-    """A MemoryPolicy from its JSON, or why it cannot be followed."""
+    """A policy of either kind from its JSON, or why it cannot be followed."""
     try:
         policy = _policy(resource)
     except Invalid as error:
@@ -135,8 +150,9 @@ def _policy(resource: Mapping[str, Any]) -> Policy:
     root = Fields("", resource, DEFAULTS)
     metadata, spec = root.group("metadata"), root.group("spec")
     running, at_creation = _apply(spec.group("apply"))
+    everywhere = resource.get("kind") == CLUSTER_SCOPED
     return Policy(
-        namespace=metadata.text("namespace", NAME, "a namespace"),
+        namespace="" if everywhere else metadata.text("namespace", NAME, "a namespace"),
         name=metadata.text("name", NAME, "a name"),
         uid=metadata.text("uid", ANY, "text") if metadata.given("uid") else "",
         generation=int(metadata.number("generation", 0, 2**63)) if metadata.given("generation") else 0,
@@ -148,7 +164,14 @@ def _policy(resource: Mapping[str, Any]) -> Policy:
         workload=_workload(spec),
         metric=spec.group("history").choice("metric", {"WorkingSet": Metric.WORKING_SET, "RSS": Metric.RSS}),
         not_acted_on=tuple(_not_acted_on(spec)),
+        namespace_selector=_namespaces(spec) if everywhere else None,
     )
+
+
+def _namespaces(spec: Fields) -> dict[str, Any]:
+    if not spec.given("namespaceSelector"):
+        raise spec.invalid("namespaceSelector", "a label selector of namespaces ({} selects all)")
+    return _selector(spec.group("namespaceSelector"))
 
 
 def _apply(apply: Fields) -> tuple[str, bool]:

@@ -57,17 +57,24 @@ def write(api: Api, resource: Json, policy: Policy | PolicyProblem, found: Found
     try:
         status = _status(policy, metadata["generation"], before, found, now_s)
         if policystatus.is_due(status, before, now_s):
-            path = f"{POLICIES}/namespaces/{metadata['namespace']}/memorypolicies/{metadata['name']}/status"
-            api.patch(path, {"status": status}, "application/merge-patch+json")
+            api.patch(f"{path_of(resource)}/status", {"status": status}, "application/merge-patch+json")
         return policystatus.is_ready(status)
     except NotFound:
         return False  # deleted since the LIST
     except ApiError as error:
-        logger.warning("status of %s/%s: %s", metadata["namespace"], metadata["name"], error)
+        logger.warning("status of %s: %s", path_of(resource), error)
     except Exception:
         metrics.PASS_ERRORS.labels("act").inc()
-        logger.exception("status of %s/%s", metadata["namespace"], metadata["name"])
+        logger.exception("status of %s", path_of(resource))
     return False
+
+
+def path_of(resource: Json) -> str:
+    """Where a policy of either kind is kept."""
+    metadata = resource["metadata"]
+    if "namespace" in metadata:
+        return f"{POLICIES}/namespaces/{metadata['namespace']}/memorypolicies/{metadata['name']}"
+    return f"{POLICIES}/clustermemorypolicies/{metadata['name']}"
 
 
 def _status(policy: Policy | PolicyProblem, generation: int, before: Json, found: Found, now_s: float) -> Json:
@@ -75,15 +82,15 @@ def _status(policy: Policy | PolicyProblem, generation: int, before: Json, found
         return policystatus.of_problem(policy, generation, before, now_s)
     mine = [each for each in found.assignments if each.policy.uid == policy.uid]
     keys = [each.workload.key for each in mine]
-    ref = policy.target.ref
     findings = Findings(
         policy,
         mine,
         found.overlaps.get(policy.uid, ()),
         [found.looks[key] for key in keys if key in found.looks],
-        found.inventory.missing.get((policy.namespace, ref), "") if ref else "",
+        found.inventory.missing.get(policy.uid, ""),
         _refusals(keys, found),
         found.errors.get(policy.uid, ""),
+        found.inventory.namespaces(policy),
     )
     return policystatus.of_findings(findings, before, now_s)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,11 +11,16 @@ from foresize.guard import CONFLICT, ROLLING_OUT, Assignment, Overlap, Quiet
 from foresize.policy import Policy, PolicyProblem
 from foresize.quantities import instant_s, quantity, timestamp
 from foresize.records import REPORT_EVERY_S
+from foresize.workloads import Workload
 from foresize_forecast.prometheus import Refusal
 from foresize_forecast.reasons import Obstacle
 
 Json = dict[str, Any]
 DAY_S = 86_400
+GIVES_WAY = "NamespacePolicyFirst"
+"""A namespace's own policy has a workload that a ClusterMemoryPolicy selects too."""
+MOST_NAMED = 50
+"""Workloads in one message; a cluster's policy may select thousands."""
 SOON_OVER = frozenset({Obstacle.RESIZE_IN_PROGRESS, Obstacle.NOT_READY_TO_RESIZE, Obstacle.BACK_OFF})
 
 
@@ -42,6 +47,8 @@ class Findings:
     refusals: Sequence[Refusal] = ()
     error: str = ""
     """What went wrong in this pass."""
+    namespaces: Collection[str] = ()
+    """Those that it is about."""
 
 
 def of_problem(problem: PolicyProblem, generation: int, before: Json, now_s: float) -> Json:
@@ -59,6 +66,7 @@ def of_findings(found: Findings, before: Json, now_s: float) -> Json:
         "conditions": _merged(conditions, before, generation, now_s),
         **_counts(found.looks, now_s),
         "workloads": len(found.assignments),
+        **({"namespaces": len(found.namespaces)} if found.policy.namespace_selector is not None else {}),
         "evictionsLastHour": 0,
         "lastPass": timestamp(now_s),
     }
@@ -97,8 +105,7 @@ def _ready(found: Findings) -> Condition:
     if found.missing:
         return Condition("Ready", status=False, reason="TargetNotFound", message=found.missing)
     if not found.assignments and not found.overlaps:
-        words = "its selector matches no Deployment, StatefulSet, DaemonSet or ReplicaSet in this namespace"
-        return Condition("Ready", status=False, reason="NoTarget", message=words)
+        return Condition("Ready", status=False, reason="NoTarget", message=_nothing(found))
     if unmatched := _unmatched(found):
         return Condition("Ready", status=False, reason="NoSuchContainer", message=unmatched)
     if quiet := _silence(found):
@@ -110,8 +117,17 @@ def _ready(found: Findings) -> Condition:
     return Condition("Ready", status=True, reason="Working", message=words + _held_back(found.looks))
 
 
+def _nothing(found: Findings) -> str:
+    if found.policy.namespace_selector is not None and not found.namespaces:
+        return "its namespaceSelector matches no namespace; kube-system and Foresize's own are never matched"
+    where = "this namespace" if found.policy.namespace_selector is None else "any of its namespaces"
+    return f"its selector matches no Deployment, StatefulSet, DaemonSet or ReplicaSet in {where}"
+
+
 def _silence(found: Findings) -> Quiet | None:
     """Why nothing is written to any of its workloads; None where something may be."""
+    if not found.assignments and all(each.intended for each in found.overlaps):
+        return Quiet(GIVES_WAY, "all of its workloads are under policies of their own namespaces")
     if not found.assignments:
         return Quiet(CONFLICT, "all of its workloads are under older policies")
     quiet = [each.quiet for each in found.assignments if each.quiet is not None and each.quiet.state != ROLLING_OUT]
@@ -156,20 +172,39 @@ def _history(found: Findings) -> Condition:
 
 
 def _conflict(found: Findings) -> Condition:
-    if found.overlaps:
-        words = "; ".join(_shared(each, found.policy) for each in found.overlaps)
+    disputed = [each for each in found.overlaps if not each.intended]
+    if disputed:
+        words = "; ".join(_shared(each, found.policy) for each in disputed)
         return Condition("Conflict", status=True, reason="OtherPolicy", message=words)
     quiet = [each.quiet for each in found.assignments if each.quiet is not None and each.quiet.state == CONFLICT]
     if quiet:
         return Condition("Conflict", status=True, reason="OtherAutoscaler", message=quiet[0].message)
+    if found.overlaps:
+        words = "; ".join(_replaced(each, found.policy) for each in found.overlaps[:MOST_NAMED])
+        more = len(found.overlaps) - MOST_NAMED
+        words += f"; and {more} more" if more > 0 else ""
+        return Condition("Conflict", status=False, reason=GIVES_WAY, message=words)
     return Condition("Conflict", status=False, reason="None", message="nobody else sizes these workloads")
 
 
 def _shared(overlap: Overlap, policy: Policy) -> str:
-    what = f"{overlap.workload.kind} {overlap.workload.name}"
+    what = _named(overlap.workload, policy)
     if policy.uid == overlap.winner.uid:
-        return f"{what} is also selected by MemoryPolicy {overlap.loser.name}, which does nothing there"
-    return f"{what} is under the older MemoryPolicy {overlap.winner.name}: narrow one of the two targets"
+        return f"{what} is also selected by {overlap.loser.title}, which does nothing there"
+    return f"{what} is under the older {overlap.winner.title}: narrow one of the two targets"
+
+
+def _replaced(overlap: Overlap, policy: Policy) -> str:
+    """A namespace's own policy goes before one of the cluster: each says who has the workload."""
+    what = _named(overlap.workload, policy)
+    if policy.uid == overlap.winner.uid:
+        return f"{what} is under this policy, {overlap.loser.title} gives way"
+    return f"{what} is under its namespace's own {overlap.winner.title}"
+
+
+def _named(workload: Workload, policy: Policy) -> str:
+    where = "" if policy.namespace_selector is None else f"{workload.namespace}/"
+    return f"{where}{workload.kind} {workload.name}"
 
 
 def _fields(policy: Policy) -> Condition:

@@ -50,6 +50,7 @@ class Subject:
     name: str
     policy_name: str
     policy_uid: str
+    policy_kind: str = "MemoryPolicy"
 
     @property
     def key(self) -> Key:
@@ -221,7 +222,7 @@ def object_name(kind: str, name: str) -> str:
 def _object(subject: Subject, name: str) -> Json:
     owner = {
         "apiVersion": API_VERSION,
-        "kind": "MemoryPolicy",
+        "kind": subject.policy_kind,
         "name": subject.policy_name,
         "uid": subject.policy_uid,
     }
@@ -232,6 +233,7 @@ def _object(subject: Subject, name: str) -> Json:
         "spec": {
             "workload": {"apiVersion": subject.api_version, "kind": subject.kind, "name": subject.name},
             "policy": subject.policy_name,
+            "policyKind": subject.policy_kind,
         },
     }
 

@@ -183,7 +183,10 @@ class Settings:
         "beside the operator. Whoever controls it controls the operator: use `tls://` across machines.",
     )
     namespaces: tuple[str, ...] = setting(
-        "", NAMESPACES, "The only namespaces whose policies are acted on; empty: all, which needs cluster-wide rights."
+        "",
+        NAMESPACES,
+        "The only namespaces whose policies are acted on; empty: all, and ClusterMemoryPolicies, which needs "
+        "cluster-wide rights.",
     )
     operator_namespace: str = setting(
         "foresize", A_NAMESPACE, "The operator's own namespace, where its Lease and the kill switch are."
@@ -197,7 +200,7 @@ class Settings:
         "2m", span("15s", "1h"), "How old a container's newest sample may be before its memory is no longer lowered."
     )
     allow_kube_system: bool = setting(
-        "false", SWITCH, "Whether policies in kube-system, kube-public and kube-node-lease are acted on."
+        "false", SWITCH, "Whether workloads in kube-system, kube-public and kube-node-lease are acted on."
     )
     log_format: str = setting("plain", one_of("plain", "json"), "How log lines are written.")
     log_level: str = setting(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -19,6 +20,8 @@ from foresize_forecast.pods import Room
 logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
+LISTED = frozenset((BUILT_IN_VERSION, kind) for kind in BUILT_IN)
+"""Kinds that are listed whole: what a list does not have is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +46,8 @@ class Inventory:
         quotas: by namespace: what is left.
         node_allocatable_bytes: by node.
         autoscalers: what else acts on memory.
-        missing: references that could not be followed, with the reason.
+        missing: by policy uid, why its reference leads nowhere.
+        covered: by uid of a ClusterMemoryPolicy, the namespaces that it is about.
     """
 
     workloads: Mapping[tuple[str, str], Workload] = field(default_factory=dict)
@@ -52,12 +56,20 @@ class Inventory:
     quotas: Mapping[str, Room] = field(default_factory=dict)
     node_allocatable_bytes: Mapping[str, int] = field(default_factory=dict)
     autoscalers: tuple[Autoscaler, ...] = ()
-    missing: Mapping[tuple[str, Ref], str] = field(default_factory=dict)
+    missing: Mapping[str, str] = field(default_factory=dict)
+    covered: Mapping[str, frozenset[str]] = field(default_factory=dict)
+
+    def namespaces(self, policy: Policy) -> frozenset[str]:
+        """The namespaces whose workloads a policy may be about."""
+        if policy.namespace_selector is None:
+            return frozenset({policy.namespace})
+        return self.covered.get(policy.uid, frozenset())
 
 
 def selected(policy: Policy, inventory: Inventory) -> list[Workload]:
-    """The workloads that a policy is about, by name."""
-    mine = [workload for workload in inventory.workloads.values() if workload.namespace == policy.namespace]
+    """The workloads that a policy is about, by namespace and name."""
+    namespaces = inventory.namespaces(policy)
+    mine = [workload for workload in inventory.workloads.values() if workload.namespace in namespaces]
     ref = policy.target.ref
     if ref is not None:
         return [workload for workload in mine if (workload.kind, workload.name) == (ref.kind, ref.name)]
@@ -66,36 +78,52 @@ def selected(policy: Policy, inventory: Inventory) -> list[Workload]:
     return sorted(chosen, key=lambda each: each.key)
 
 
-def take_inventory(api: Api, policies: Sequence[Policy], before: Inventory, *, clusterwide: bool) -> Inventory:
+def take_inventory(
+    api: Api,
+    policies: Sequence[Policy],
+    before: Inventory,
+    *,
+    clusterwide: bool,
+    reserved: Collection[str] = (),
+) -> Inventory:
     """Read all that the policies may concern, with one LIST for each kind (and namespace, where rights end there).
 
     A kind that our rights do not cover is left out, with a warning. A referenced workload that cannot be read just now,
     but was before, is taken to be as it was: an outage is no deletion.
 
+    Args:
+        api: the way to the API server.
+        policies: all that can be followed.
+        before: the last inventory.
+        clusterwide: whether all namespaces may be read.
+        reserved: namespaces that no ClusterMemoryPolicy is about, whatever their labels.
+
     Raises:
         ApiError: the API server could not be read; nothing is known then.
     """
-    reader = _Reader(api, tuple(sorted({policy.namespace for policy in policies})), clusterwide)
+    about = _namespaces(api, policies)
+    covered = {
+        policy.uid: frozenset(_covered(policy.namespace_selector, about) - set(reserved))
+        for policy in policies
+        if policy.namespace_selector is not None
+    }
+    own = {policy.namespace for policy in policies if policy.namespace}
+    reader = _Reader(api, frozenset(own.union(*covered.values())), clusterwide)
     workloads = {each.key: each for kind, plural in BUILT_IN.items() for each in reader.built_in(kind, plural)}
-    missing: dict[tuple[str, Ref], str] = {}
-    for policy in policies:
-        ref = policy.target.ref
-        if ref is None or (policy.namespace, f"{ref.kind}/{ref.name}") in workloads:
-            continue
-        known = before.workloads.get((policy.namespace, f"{ref.kind}/{ref.name}"))
-        found = _by_scale(api, policy.namespace, ref, known)
-        if isinstance(found, Workload):
-            workloads[found.key] = found
-        else:
-            missing[policy.namespace, ref] = found
+    referred = {
+        policy.uid: list(_referred(api, policy, workloads, before, covered.get(policy.uid, {policy.namespace})))
+        for policy in policies
+    }
+    workloads |= {each.key: each for found in referred.values() for each in found if isinstance(each, Workload)}
     return Inventory(
         workloads=workloads,
-        ignored_namespaces=frozenset(reader.ignored()),
+        ignored_namespaces=frozenset(name for name in reader.namespaces if opted_out(about.get(name, {}))),
         limit_ranges=reader.rooms("limitranges", _limit_range),
         quotas=reader.rooms("resourcequotas", _quota),
         node_allocatable_bytes=_nodes(api) if policies else {},
         autoscalers=(*reader.horizontal(), *reader.vertical()),
-        missing=missing,
+        missing={uid: each for uid, found in referred.items() if (each := _lost(found))},
+        covered=covered,
     )
 
 
@@ -114,12 +142,59 @@ def find(api: Api, namespace: str, ref: Ref) -> Workload | str:
     return read(item, ref.kind)
 
 
+def _namespaces(api: Api, policies: Sequence[Policy]) -> dict[str, Json]:
+    """Metadata by name: of all namespaces where a ClusterMemoryPolicy may be about any, else of the policies' own."""
+    if any(policy.namespace_selector is not None for policy in policies):
+        return {item["metadata"]["name"]: item["metadata"] for item in _listed(api, "/api/v1/namespaces")}
+    found: dict[str, Json] = {}
+    for namespace in sorted({policy.namespace for policy in policies}):
+        with suppress(Forbidden, NotFound):
+            found[namespace] = api.get(f"/api/v1/namespaces/{namespace}")["metadata"]
+    return found
+
+
+def _covered(selector: Mapping[str, Any], about: Mapping[str, Json]) -> set[str]:
+    """Namespaces that a selector finds; in one that is being deleted nothing can be created any more."""
+    return {
+        name
+        for name, metadata in about.items()
+        if "deletionTimestamp" not in metadata and matches(selector, metadata.get("labels") or {})
+    }
+
+
+def _referred(
+    api: Api,
+    policy: Policy,
+    workloads: Mapping[tuple[str, str], Workload],
+    before: Inventory,
+    namespaces: Collection[str],
+) -> Iterator[Workload | str]:
+    """What a policy's reference leads to in each of its namespaces: a workload, or why there is none."""
+    ref = policy.target.ref
+    if ref is None:
+        return
+    for namespace in sorted(namespaces):
+        key = (namespace, f"{ref.kind}/{ref.name}")
+        if key in workloads:
+            yield workloads[key]
+        elif policy.namespace_selector is not None and (ref.api_version, ref.kind) in LISTED:
+            yield f"none of its namespaces has a {ref.kind} {ref.name} ({ref.api_version})"
+        else:
+            yield _by_scale(api, namespace, ref, before.workloads.get(key))
+
+
+def _lost(found: Sequence[Workload | str]) -> str:
+    """Why a reference leads nowhere at all; empty where it leads somewhere, or where there is none."""
+    words = [each for each in found if isinstance(each, str)]
+    return words[0] if words and len(words) == len(found) else ""
+
+
 @dataclass(frozen=True, slots=True)
 class _Reader:
     """LISTs over the namespaces of all policies."""
 
     api: Api
-    namespaces: tuple[str, ...]
+    namespaces: frozenset[str]
     clusterwide: bool
 
     def items(self, prefix: str, plural: str) -> Iterator[Json]:
@@ -128,22 +203,13 @@ class _Reader:
                 if item["metadata"]["namespace"] in self.namespaces:
                     yield item
         else:
-            for namespace in self.namespaces:
+            for namespace in sorted(self.namespaces):
                 yield from _listed(self.api, f"{prefix}/namespaces/{namespace}/{plural}")
 
     def built_in(self, kind: str, plural: str) -> Iterator[Workload]:
         for item in self.items("/apis/apps/v1", plural):
             if kind != "ReplicaSet" or not _controller(item):
                 yield read(item, kind)
-
-    def ignored(self) -> Iterator[str]:
-        for namespace in self.namespaces:
-            try:
-                metadata = self.api.get(f"/api/v1/namespaces/{namespace}")["metadata"]
-            except (Forbidden, NotFound):
-                continue
-            if opted_out(metadata):
-                yield namespace
 
     def rooms(self, plural: str, read_room: Callable[[Sequence[Json]], Room]) -> dict[str, Room]:
         found: dict[str, list[Json]] = {namespace: [] for namespace in self.namespaces}

@@ -141,7 +141,7 @@ def test_crds_are_the_projects_own() -> None:
     copies = {path.name: path.read_bytes() for path in (CHART / "files" / "crds").glob("*.yaml")}
 
     assert copies == source
-    assert len(source) == 3
+    assert len(source) == 4
 
 
 @pytest.mark.parametrize("keep", [True, False])

@@ -34,9 +34,10 @@ def test_of_workloads_only_the_size_of_pods_is_written(render: Render) -> None:
     others = {right for right in writes if right[0] != "foresize.dev" and right[1] != "events"}
 
     assert others == {("", "pods/resize", "patch")}
-    assert {right for right in writes if right[1].startswith("memorypolicies")} == {
-        ("foresize.dev", "memorypolicies/status", "patch"),
-        ("foresize.dev", "memorypolicies/status", "update"),
+    assert {right for right in writes if "policies" in right[1]} == {
+        ("foresize.dev", f"{kind}/status", verb)
+        for kind in ("memorypolicies", "clustermemorypolicies")
+        for verb in ("patch", "update")
     }
 
 

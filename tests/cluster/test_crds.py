@@ -214,8 +214,9 @@ def test_examples_can_be_applied(cluster: Cluster, namespace: str, example: Path
     applied = cluster.kubectl("apply", "--namespace", namespace, "--filename", str(example))
 
     assert "created" in applied
+    cluster.kubectl("delete", "--namespace", namespace, "--filename", str(example))
 
 
 def test_there_are_examples() -> None:
     """The examples that the test above applies exist."""
-    assert len(EXAMPLES) == 3
+    assert len(EXAMPLES) == 4

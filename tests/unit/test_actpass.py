@@ -11,8 +11,9 @@ from builders import pod
 from foresize import actpass
 from foresize.kubeapi import ApiError
 from foresize.refit import Forecasts
+from foresize.settings import Settings
 from objectserver import Objects
-from stage import FORECAST, POLICY, SIZES, deployment, living, policy, staged
+from stage import FORECAST, POLICY, SIZES, clusters_policy, deployment, living, policy, staged
 
 RESIZE = "/api/v1/namespaces/shop/pods/web-abc-1/resize"
 API_FORECAST = FORECAST.replace("-web", "-api")
@@ -302,3 +303,96 @@ def test_refusals_that_vanish_meanwhile() -> None:
         stage.run()
 
     assert "Working" == ready(objects)[0]
+
+
+def labelled(objects: Objects, **labels: str) -> None:
+    """Namespace shop with these labels."""
+    objects.put("/api/v1/namespaces/shop", {"metadata": {"labels": labels}})
+
+
+def owner(objects: Objects, path: str) -> tuple[str, str]:
+    """Kind and name of the policy that owns an object."""
+    (reference,) = objects.stored[path]["metadata"]["ownerReferences"]
+    return reference["kind"], reference["name"]
+
+
+def test_a_policy_of_the_cluster_sizes_what_is_in_its_namespaces() -> None:
+    """What is written for it belongs to it, so that Kubernetes deletes it with the policy; its status is its own."""
+    objects = Objects()
+    path = clusters_policy(objects)
+    labelled(objects, memory="sized")
+    deployment(objects)
+    with staged(objects) as stage:
+        stage.foresee("web", 100)
+        written = stage.run(living(objects))
+
+    assert ("PATCH", RESIZE) in written
+    assert ("PATCH", f"{path}/status") in written
+    assert [("ClusterMemoryPolicy", "all")] * 2 == [owner(objects, each) for each in (FORECAST, SIZES)]
+    assert {"policy": "all", "policyKind": "ClusterMemoryPolicy"}.items() <= objects.stored[FORECAST]["spec"].items()
+    assert (1, 1) == tuple(objects.stored[path]["status"][name] for name in ("namespaces", "workloads"))
+
+
+def test_a_namespaces_own_policy_takes_a_workload_over() -> None:
+    """The older policy of the cluster gives way at once, what was learnt goes on, and both say who has it."""
+    objects = Objects()
+    path = clusters_policy(objects)
+    labelled(objects, memory="sized")
+    deployment(objects)
+    with staged(objects) as stage:
+        stage.foresee("web", 100)
+        stage.run(living(objects))
+        policy(objects, apply={})
+        stage.run(living(objects))
+
+    assert ("MemoryPolicy", "web") == owner(objects, FORECAST)
+    assert {} == objects.stored[SIZES]["spec"]["sizes"]
+    assert "NamespacePolicyFirst" == ready(objects, path)[0]
+    assert "Working" == ready(objects)[0]
+
+
+def test_a_namespace_that_loses_its_label_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Within the inventory's interval its birth sizes are withdrawn, before anything else is done."""
+    objects = Objects()
+    clusters_policy(objects)
+    labelled(objects, memory="sized")
+    deployment(objects)
+    start_s = actpass.time.time()
+    with staged(objects) as stage:
+        stage.foresee("web", 100)
+        stage.run(living(objects))
+        labelled(objects)
+        monkeypatch.setattr(actpass.time, "time", lambda: start_s + Settings().inventory_interval_s + 1)
+        written = stage.run(living(objects))
+
+    assert ("PUT", SIZES) == written[0]
+    assert {} == objects.stored[SIZES]["spec"]["sizes"]
+
+
+def test_rights_that_end_at_namespaces(caplog: pytest.LogCaptureFixture) -> None:
+    """Policies of the cluster are not followed there, which is said once; the namespaces' own go on."""
+    objects = Objects()
+    clusters_policy(objects)
+    policy(objects)
+    deployment(objects)
+    with staged(objects, Settings(namespaces=("shop",))) as stage:
+        stage.foresee("web", 100)
+        stage.run(living(objects))
+        stage.run(living(objects))
+
+    assert ("MemoryPolicy", "web") == owner(objects, FORECAST)
+    assert 1 == caplog.text.count("ClusterMemoryPolicies are not followed")
+
+
+def test_a_cluster_without_the_kind(caplog: pytest.LogCaptureFixture) -> None:
+    """Where its CRD or the right to read it is missing, that is said once and all else goes on."""
+    objects = Objects()
+    policy(objects)
+    deployment(objects)
+    with staged(objects) as stage:
+        objects.refuse = lambda request: status(403, "no") if "clustermemory" in request.path else None
+        stage.run(living(objects))
+        stage.run(living(objects))
+
+    assert "Working" == ready(objects)[0]
+    assert 1 == caplog.text.count("ClusterMemoryPolicies are not followed: no")

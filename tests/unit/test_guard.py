@@ -77,6 +77,40 @@ def test_policies_of_one_second() -> None:
         assert ["a"] == [each.policy.name for each in assignments]
 
 
+def everywhere(name: str, created: str) -> Policy:
+    """A policy of the cluster, for all workloads of namespace shop."""
+    metadata = {"name": name, "uid": f"uid-{name}", "generation": 1, "creationTimestamp": created}
+    spec = {"namespaceSelector": {}, "target": {"selector": {}}}
+    parsed = parse({"kind": "ClusterMemoryPolicy", "metadata": metadata, "spec": spec})
+    assert isinstance(parsed, Policy), parsed
+    return parsed
+
+
+def test_a_namespaces_own_policy_wins_over_one_of_the_cluster() -> None:
+    """However old the cluster's is; the other workloads stay under it."""
+    own, cluster = policy("web"), everywhere("all", "2020-01-01T00:00:00Z")
+    found = inventory(covered={cluster.uid: frozenset({"shop"})})
+    api = workload(name="api")
+    both = replace(found, workloads={**found.workloads, api.key: api})
+
+    assignments, overlaps = assign([cluster, own], both)
+
+    assert {"web": "web", "api": "all"} == {each.workload.name: each.policy.name for each in assignments}
+    assert [("web", "all", True)] == [(o.winner.name, o.loser.name, o.intended) for o in overlaps[cluster.uid]]
+
+
+def test_of_two_policies_of_the_cluster_the_older_wins() -> None:
+    """As in a namespace, and both are told."""
+    old, new = everywhere("zebra", "2026-11-01T00:00:00Z"), everywhere("ant", "2026-11-02T00:00:00Z")
+    found = inventory(covered=dict.fromkeys((old.uid, new.uid), frozenset({"shop"})))
+
+    ((assignment,), overlaps) = assign([new, old], found)
+
+    assert "zebra" == assignment.policy.name
+    assert [False] == [each.intended for each in overlaps[new.uid]]
+    assert "ClusterMemoryPolicy" == manage(assignment, found, {}).subject.policy_kind
+
+
 def test_nothing_in_the_way() -> None:
     """A workload that nobody else sizes may be written to."""
     assert "" == quiet(inventory())

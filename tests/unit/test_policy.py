@@ -290,3 +290,17 @@ def test_a_row_stands_for_the_containers_that_it_matches() -> None:
     """`app-*` is app-1 and not proxy."""
     assert Policy.names("app-*", ["proxy", "app-1"])
     assert not Policy.names("app-*", ["proxy"])
+
+
+def test_a_policy_of_the_cluster() -> None:
+    """The same spec with a selector of namespaces in front, which may not be forgotten: {} is every namespace."""
+    asked = {"kind": "ClusterMemoryPolicy", "metadata": {"name": "all"}, "spec": {"target": {"selector": {}}}}
+    forgotten = parse(asked)
+    found = parse({**asked, "spec": {**asked["spec"], "namespaceSelector": {"matchLabels": {"team": "shop"}}}})
+
+    assert isinstance(forgotten, PolicyProblem)
+    assert "spec.namespaceSelector is missing: must be a label selector of namespaces" in forgotten.message
+    assert isinstance(found, Policy)
+    assert ("", "ClusterMemoryPolicy all") == (found.namespace, found.title)
+    assert {"matchLabels": {"team": "shop"}} == found.namespace_selector
+    assert WorkloadPolicy() == found.workload

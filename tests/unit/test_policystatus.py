@@ -159,3 +159,45 @@ def test_an_invalid_policy_is_told_once() -> None:
     again = of_problem(PolicyProblem("InvalidSpec", "spec.target: missing"), 4, after, NOW_S + 2 * REPORT_EVERY_S)
     assert not is_due(again, after, NOW_S + 2 * REPORT_EVERY_S)
     assert (True, False) == (is_ready(before), is_ready(problem))
+
+
+def everywhere() -> Policy:
+    """A policy of the cluster."""
+    at = {"generation": 1, "creationTimestamp": "2026-11-01T00:00:00Z"}
+    spec = {"namespaceSelector": {}, "target": {"selector": {}}}
+    parsed = parse({"kind": "ClusterMemoryPolicy", "metadata": {"name": "all", "uid": "all", **at}, "spec": spec})
+    assert isinstance(parsed, Policy), parsed
+    return parsed
+
+
+def test_a_policy_of_the_cluster_says_who_has_its_workloads() -> None:
+    """That a namespace's own policy goes first is no conflict; both statuses name the workload and the other one."""
+    cluster = everywhere()
+    given_way = Overlap(WEB, policy(), cluster)
+    lost = found(chosen=cluster, assignments=[], looks=[], overlaps=[given_way], namespaces={"shop"})
+    won = found(overlaps=[given_way])
+
+    assert ("True", "NamespacePolicyFirst") == said(lost)[:2]
+    assert (
+        "False",
+        "NamespacePolicyFirst",
+        "shop/Deployment web is under its namespace's own MemoryPolicy web",
+    ) == said(lost, "Conflict")
+    assert "Deployment web is under this policy, ClusterMemoryPolicy all gives way" == said(won, "Conflict")[2]
+    assert 1 == of_findings(lost, {}, NOW_S)["namespaces"]
+
+
+def test_a_long_list_of_workloads_is_cut() -> None:
+    """A status stays readable, and small enough for etcd: 50 are named and the rest is counted."""
+    cluster = everywhere()
+    many = [Overlap(WEB, policy(), cluster)] * 60
+
+    assert said(found(chosen=cluster, overlaps=many), "Conflict")[2].endswith("; and 10 more")
+
+
+def test_a_selector_without_a_namespace_is_said() -> None:
+    """A label that no namespace has is the likely mistake, not a missing workload."""
+    lost = found(chosen=everywhere(), assignments=[], looks=[])
+
+    assert ("False", "NoTarget") == said(lost)[:2]
+    assert "its namespaceSelector matches no namespace" in said(lost)[2]

@@ -115,11 +115,7 @@ def test_a_missing_target_is_named() -> None:
     kinds = {"resources": [{"kind": "Deployment", "name": "deployments"}]}
     found = inventory({"/apis/apps/v1": kinds, "/apis/apps/v1/statefulsets": [thing("db")]}, lost, good)
 
-    assert lost.target.ref is not None
-    assert (
-        "there is no Deployment web (apps/v1) in shop, or it has no scale subresource"
-        == (found.missing["shop", lost.target.ref])
-    )
+    assert "there is no Deployment web (apps/v1) in shop, or it has no scale subresource" == found.missing[lost.uid]
     assert ["StatefulSet/db"] == [each.key[1] for each in selected(good, found)]
 
 
@@ -252,3 +248,67 @@ def test_vertical_autoscaler(spec: dict[str, Any], *, conflicts: bool) -> None:
     found = inventory({"/apis/autoscaling.k8s.io/v1/verticalpodautoscalers": [scaler]}, policy(WEB))
 
     assert conflicts == bool(found.autoscalers)
+
+
+def everywhere(selector: dict[str, Any], target: dict[str, Any] | None = None) -> Policy:
+    """A policy of the cluster."""
+    metadata = {"name": "all", "uid": "uid-all", "generation": 1, "creationTimestamp": "2026-11-01T00:00:00Z"}
+    spec = {"namespaceSelector": selector, "target": target or {"selector": {}}}
+    parsed = parse({"kind": "ClusterMemoryPolicy", "metadata": metadata, "spec": spec})
+    assert isinstance(parsed, Policy), parsed
+    return parsed
+
+
+def spaces(**labels: dict[str, str]) -> dict[str, Any]:
+    """A cluster with these namespaces and a Deployment web in each."""
+    return {
+        "/api/v1/namespaces": [thing(name, metadata={"labels": each}) for name, each in labels.items()],
+        "/apis/apps/v1/deployments": [thing("web", namespace=name) for name in labels],
+    }
+
+
+SIZED = {"memory": "sized"}
+
+
+def test_a_policy_of_the_cluster_is_about_the_namespaces_with_its_labels() -> None:
+    """A namespace that loses its label is left out at the next look, and so is one that is being deleted."""
+    chosen = everywhere({"matchLabels": SIZED})
+    objects = spaces(shop=SIZED, bank=SIZED, gone=SIZED, other={})
+    objects["/api/v1/namespaces"][2]["metadata"]["deletionTimestamp"] = "2026-11-01T00:00:00Z"
+
+    found = inventory(objects, chosen)
+    objects["/api/v1/namespaces"][0]["metadata"]["labels"] = {}
+    later = inventory(objects, chosen)
+
+    assert [("bank", "Deployment/web"), ("shop", "Deployment/web")] == [each.key for each in selected(chosen, found)]
+    assert [("bank", "Deployment/web")] == [each.key for each in selected(chosen, later)]
+
+
+def test_a_policy_of_the_cluster_leaves_reserved_namespaces_alone() -> None:
+    """An empty selector is every namespace but kube-system and Foresize's own."""
+    chosen = everywhere({})
+    with serving(Cluster(spaces(shop={}, foresize={}))) as api:
+        found = take_inventory(api, [chosen], Inventory(), clusterwide=True, reserved={"foresize", "kube-system"})
+
+    assert {"shop"} == found.namespaces(chosen)
+
+
+def test_a_reference_of_the_cluster_is_followed_in_each_namespace() -> None:
+    """It is lost only where none of the namespaces has what it names."""
+    chosen = everywhere({}, WEB)
+    objects = spaces(shop={}, bank={})
+    objects["/apis/apps/v1/deployments"] = [thing("web")]
+
+    found = inventory(objects, chosen)
+    objects["/apis/apps/v1/deployments"] = []
+    lost = inventory(objects, chosen)
+
+    assert ([("shop", "Deployment/web")], {}) == ([each.key for each in selected(chosen, found)], dict(found.missing))
+    assert {chosen.uid: "none of its namespaces has a Deployment web (apps/v1)"} == lost.missing
+
+
+def test_a_namespace_that_opted_out_is_known_to_a_policy_of_the_cluster() -> None:
+    """The list of namespaces tells their annotations as well."""
+    objects = spaces(shop={}, bank={"foresize.dev/ignore": "true"})
+
+    assert {"bank"} == inventory(objects, everywhere({})).ignored_namespaces

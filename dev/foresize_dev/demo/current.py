@@ -27,7 +27,9 @@ from foresize_dev.prometheus import free_port
 
 FOLDER = STATE / "demo-current"
 RELEASE = "foresize-demo"
-CRDS = tuple(f"{plural}.foresize.dev" for plural in ("memorypolicies", "memoryforecasts", "memorysizes"))
+CRDS = tuple(
+    f"{plural}.foresize.dev" for plural in ("memorypolicies", "clustermemorypolicies", "memoryforecasts", "memorysizes")
+)
 RESOURCES = ("pods", "events")
 TIMEOUT_S = 180
 TOKEN_LIFE = "4h"  # noqa: S105 - a duration
@@ -83,7 +85,7 @@ def take_down() -> int:
 
 def _remove_crds() -> None:
     """With a CRD go all its objects, so it stays where somebody has made policies of their own since."""
-    if _kubectl("get", CRDS[0], "--all-namespaces", "--ignore-not-found", "--output", "name"):
+    if _kubectl("get", ",".join(CRDS[:2]), "--all-namespaces", "--ignore-not-found", "--output", "name"):
         print("the CRDs of foresize.dev are left: there are MemoryPolicies in other namespaces")
         return
     _kubectl("delete", "customresourcedefinitions", *CRDS, "--ignore-not-found", "--timeout=60s")
