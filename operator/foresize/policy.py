@@ -134,6 +134,12 @@ class PolicyProblem:
     """Names the field, its value and what is allowed."""
 
 
+def path_of(namespace: str, name: str) -> str:
+    """Where a policy is kept; without a namespace it is one of the cluster."""
+    where = f"namespaces/{namespace}/memorypolicies" if namespace else "clustermemorypolicies"
+    return f"/apis/foresize.dev/v1alpha1/{where}/{name}"
+
+
 def parse(resource: Mapping[str, Any], *, allow_kube_system: bool = False) -> Policy | PolicyProblem:
     """A policy of either kind from its JSON, or why it cannot be followed."""
     try:

@@ -11,7 +11,7 @@ from foresize import metrics, policystatus
 from foresize.forecasts import Look
 from foresize.guard import Assignment, Overlap
 from foresize.kubeapi import Api, ApiError, NotFound
-from foresize.policy import Policy, PolicyProblem
+from foresize.policy import Policy, PolicyProblem, path_of
 from foresize.policystatus import Findings
 from foresize.targets import Inventory
 from foresize_forecast.prometheus import Refusal
@@ -53,28 +53,21 @@ def write(api: Api, resource: Json, policy: Policy | PolicyProblem, found: Found
         Whether the policy is ready.
     """
     metadata = resource["metadata"]
+    path = path_of(metadata.get("namespace", ""), metadata["name"])
     before = resource.get("status") or {}
     try:
         status = _status(policy, metadata["generation"], before, found, now_s)
         if policystatus.is_due(status, before, now_s):
-            api.patch(f"{path_of(resource)}/status", {"status": status}, "application/merge-patch+json")
+            api.patch(f"{path}/status", {"status": status}, "application/merge-patch+json")
         return policystatus.is_ready(status)
     except NotFound:
         return False  # deleted since the LIST
     except ApiError as error:
-        logger.warning("status of %s: %s", path_of(resource), error)
+        logger.warning("status of %s: %s", path, error)
     except Exception:
         metrics.PASS_ERRORS.labels("act").inc()
-        logger.exception("status of %s", path_of(resource))
+        logger.exception("status of %s", path)
     return False
-
-
-def path_of(resource: Json) -> str:
-    """Where a policy of either kind is kept."""
-    metadata = resource["metadata"]
-    if "namespace" in metadata:
-        return f"{POLICIES}/namespaces/{metadata['namespace']}/memorypolicies/{metadata['name']}"
-    return f"{POLICIES}/clustermemorypolicies/{metadata['name']}"
 
 
 def _status(policy: Policy | PolicyProblem, generation: int, before: Json, found: Found, now_s: float) -> Json:

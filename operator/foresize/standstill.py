@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from foresize.guard import ROLLING_OUT, Assignment, assign
 from foresize.kubeapi import Api, ApiError, NotFound
 from foresize.lease import LEASE, Fence, Lease
-from foresize.policy import Policy, parse
+from foresize.policy import CLUSTER_SCOPED, Policy, parse, path_of
 from foresize.records import API_VERSION, object_name
 from foresize.targets import Inventory, take_inventory
 
@@ -62,7 +63,8 @@ def assignments(api: Api, namespaces: Sequence[str], operator_namespace: str) ->
     switch = Fence(lambda: True)
     switch.read_kill_switch(api, operator_namespace)
     policies = [each for each in _policies(api, namespaces) if isinstance(each, Policy)]
-    inventory = take_inventory(api, policies, Inventory(), clusterwide=not namespaces)
+    wide = not namespaces or any(each.namespace_selector is not None for each in policies)
+    inventory = take_inventory(api, policies, Inventory(), clusterwide=wide, reserved={operator_namespace})
     found, _ = assign(policies, inventory, switch.stopped)
     return {each.workload.key: each for each in found}
 
@@ -73,7 +75,7 @@ def acting(assignment: Assignment | None) -> str:
         return ""
     if assignment.quiet is not None and assignment.quiet.state != ROLLING_OUT:
         return ""
-    return f"MemoryPolicy {assignment.policy.name}"
+    return assignment.policy.title
 
 
 def has_noticed(api: Api, assignment: Assignment) -> bool:
@@ -85,7 +87,7 @@ def has_noticed(api: Api, assignment: Assignment) -> bool:
     policy, workload = assignment.policy, assignment.workload
     collection = f"/apis/{API_VERSION}/namespaces/{workload.namespace}"
     try:
-        seen = api.get(f"{collection}/memorypolicies/{policy.name}").get("status", {}).get("observedGeneration", 0)
+        seen = api.get(path_of(policy.namespace, policy.name)).get("status", {}).get("observedGeneration", 0)
         if seen < policy.generation or assignment.quiet is None:
             return bool(seen >= policy.generation)
         status = api.get(f"{collection}/memoryforecasts/{object_name(workload.kind, workload.name)}").get("status", {})
@@ -98,6 +100,9 @@ def _policies(api: Api, namespaces: Sequence[str]) -> Iterator[Any]:
     for scope in [f"/namespaces/{each}" for each in namespaces] or [""]:
         for item in api.list(f"/apis/{API_VERSION}{scope}/memorypolicies"):
             yield parse(item, allow_kube_system=True)
+    with suppress(NotFound):  # an earlier release's cluster has no such kind
+        for item in api.list(f"/apis/{API_VERSION}/clustermemorypolicies"):
+            yield parse({**item, "kind": CLUSTER_SCOPED}, allow_kube_system=True)
 
 
 def _renewed(api: Api, namespace: str) -> tuple[str, str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from kubernetes.utils import parse_quantity
 
-from foresize.kubeapi import Api, ApiError, Forbidden, NotFound
-from foresize.labels import matches, parse
-from foresize.policy import Policy, Ref
+from foresize.kubeapi import Api, Forbidden, NotFound
+from foresize.labels import matches
+from foresize.policy import Policy
 from foresize.quantities import memory_bytes
+from foresize.references import by_scale, controller
 from foresize.workloads import BUILT_IN, BUILT_IN_VERSION, Workload, opted_out, read
 from foresize_forecast.pods import Room
 
@@ -127,21 +128,6 @@ def take_inventory(
     )
 
 
-def find(api: Api, namespace: str, ref: Ref) -> Workload | str:
-    """One workload of any kind that a policy may name, or why there is none.
-
-    Raises:
-        ApiError: one of apps/v1 could not be read.
-    """
-    if ref.api_version != BUILT_IN_VERSION or ref.kind not in BUILT_IN:
-        return _by_scale(api, namespace, ref, None)
-    try:
-        item = api.get(f"/apis/apps/v1/namespaces/{namespace}/{BUILT_IN[ref.kind]}/{ref.name}")
-    except NotFound:
-        return f"there is no {ref.kind} {ref.name} in {namespace}"
-    return read(item, ref.kind)
-
-
 def _namespaces(api: Api, policies: Sequence[Policy]) -> dict[str, Json]:
     """Metadata by name: of all namespaces where a ClusterMemoryPolicy may be about any, else of the policies' own."""
     if any(policy.namespace_selector is not None for policy in policies):
@@ -180,7 +166,7 @@ def _referred(
         elif policy.namespace_selector is not None and (ref.api_version, ref.kind) in LISTED:
             yield f"none of its namespaces has a {ref.kind} {ref.name} ({ref.api_version})"
         else:
-            yield _by_scale(api, namespace, ref, before.workloads.get(key))
+            yield by_scale(api, namespace, ref, before.workloads.get(key))
 
 
 def _lost(found: Sequence[Workload | str]) -> str:
@@ -208,7 +194,7 @@ class _Reader:
 
     def built_in(self, kind: str, plural: str) -> Iterator[Workload]:
         for item in self.items("/apis/apps/v1", plural):
-            if kind != "ReplicaSet" or not _controller(item):
+            if kind != "ReplicaSet" or not controller(item):
                 yield read(item, kind)
 
     def rooms(self, plural: str, read_room: Callable[[Sequence[Json]], Room]) -> dict[str, Room]:
@@ -237,46 +223,6 @@ def _listed(api: Api, path: str) -> list[Json]:
     except Forbidden as error:
         logger.warning("not allowed to list %s, going on without: %s", path, error.message)
         return []
-
-
-def _by_scale(api: Api, namespace: str, ref: Ref, known: Workload | None) -> Workload | str:
-    """A workload of any kind with a scale subresource, or why it cannot be one."""
-    prefix = f"/api/{ref.api_version}" if "/" not in ref.api_version else f"/apis/{ref.api_version}"
-    try:
-        resources = api.get(prefix).get("resources", [])
-        plural = next(
-            (each["name"] for each in resources if each["kind"] == ref.kind and "/" not in each["name"]), None
-        )
-        if plural is None:
-            return f"the API server knows no kind {ref.kind} in {ref.api_version}"
-        path = f"{prefix}/namespaces/{namespace}/{plural}/{ref.name}"
-        item = api.get(path)
-        if ref.kind == "ReplicaSet" and (owner := _controller(item)):
-            return f"{ref.kind} {ref.name} belongs to {owner['kind']} {owner['name']}: name that one"
-        scale = api.get(f"{path}/scale")
-    except NotFound:
-        return f"there is no {ref.kind} {ref.name} ({ref.api_version}) in {namespace}, or it has no scale subresource"
-    except ApiError as error:
-        return known or f"{ref.kind} {ref.name} could not be read: {error.message}"
-    return _scalable(item, scale, ref)
-
-
-def _scalable(item: Json, scale: Json, ref: Ref) -> Workload | str:
-    text = scale.get("status", {}).get("selector", "")
-    if not text:
-        return f"the scale subresource of {ref.kind} {ref.name} names no selector for its pods"
-    try:
-        workload = read(item, ref.kind, ref.api_version)
-        replicas = int(scale.get("spec", {}).get("replicas", 0))
-        return replace(workload, selector=parse(text), replicas=replicas, rollout="")
-    except (ValueError, TypeError, KeyError, AttributeError) as error:
-        return f"{ref.kind} {ref.name} is not of a shape that can be read: {error}"
-
-
-def _controller(item: Json) -> Json | None:
-    """The controller that owns it, as a Deployment does its ReplicaSets."""
-    owners = item["metadata"].get("ownerReferences") or []
-    return next((owner for owner in owners if owner.get("controller")), None)
 
 
 def _limit_range(items: Sequence[Json]) -> Room:

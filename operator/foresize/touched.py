@@ -10,7 +10,7 @@ from foresize.kubeapi import MANAGER, Api
 from foresize.podviews import view
 from foresize.policy import Ref
 from foresize.records import API_VERSION
-from foresize.targets import find
+from foresize.references import find
 from foresize.workloads import BUILT_IN, BUILT_IN_VERSION, Workload
 
 Json = dict[str, Any]

@@ -14,7 +14,7 @@ from apiserver import Answer, Request, serving, status
 from foresize import standstill
 from foresize.releasing import NotReleasedError, Wish, release
 from objectserver import Objects
-from stage import FORECAST, SIZES, deployment, policy
+from stage import FORECAST, SIZES, clusters_policy, deployment, policy
 
 POD = "/api/v1/namespaces/shop/pods/web-abc-1"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/foresize/leases/foresize"
@@ -259,3 +259,13 @@ def test_a_workload_that_is_not_there_is_named(objects: Objects, tmp_path: Path)
     """Nothing is done where there is nothing."""
     with pytest.raises(NotReleasedError, match="there is no Deployment other in shop"):
         released(objects, tmp_path, workload="shop/other")
+
+
+def test_a_policy_of_the_cluster_is_in_the_way_too(objects: Objects, tmp_path: Path) -> None:
+    """Also where only one namespace is to be given back."""
+    clusters_policy(objects)
+    objects.put("/api/v1/namespaces/shop", {"metadata": {"labels": {"memory": "sized"}}})
+    operator_lives(objects)
+
+    with pytest.raises(NotReleasedError, match="ClusterMemoryPolicy all applies"):
+        released(objects, tmp_path, workload="shop/web")
