@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
@@ -36,6 +36,7 @@ from foresize.sensing import latest, sense
 from foresize.settings import Settings
 from foresize.targets import Inventory, take_inventory
 from foresize.workloads import BUILT_IN, BUILT_IN_VERSION
+from foresize_forecast import breaker
 from foresize_forecast.pods import PodView
 from foresize_forecast.prometheus import NewestSamples, Source
 
@@ -121,7 +122,8 @@ class ActPass:
         self._retain(managed)
         with _timed("samples"):
             samples = latest(self._source, {key[0] for key in managed}, now_s)
-            senses = {key: self._senses(one, samples) for key, one in managed.items()}
+            alarm = breaker.alarm(map(self._records.state, self._records.workloads()), now_s)
+            senses = {key: self._senses(one, samples, alarm) for key, one in managed.items()}
         self.scene = Scene(managed, assignments, senses)
         looks: dict[Key, Look] = {}
         errors: dict[str, str] = {}
@@ -134,9 +136,10 @@ class ActPass:
             self._report(managed, looks, errors)
             self._retire(managed, now_s)
             refusals = (self._forecasts.refusals, samples.refusals)
-            found = Found(self._inventory, assignments, overlaps, looks, errors, *refusals)
+            found = Found(self._inventory, assignments, overlaps, looks, errors, *refusals, alarm)
             self._write_statuses(parsed, found, now_s)
         _export(looks, samples)
+        metrics.DECREASES_STOPPED.set(bool(alarm))
 
     def rest(self) -> None:
         """Nothing is managed until the next pass: another operator may have taken over."""
@@ -215,9 +218,10 @@ class ActPass:
             return self._watch.pods_of(*managed.key)
         return tuple(pod for pod in self._watch.snapshot().values() if managed.owns(pod))
 
-    def _senses(self, managed: Managed, samples: NewestSamples) -> Senses:
+    def _senses(self, managed: Managed, samples: NewestSamples, alarm: str) -> Senses:
         foreseen = self._forecasts.foreseen.get(managed.key, Foreseen())
-        return sense(managed.key[0], self.pods(managed), samples, foreseen, self._settings)
+        senses = sense(managed.key[0], self.pods(managed), samples, foreseen, self._settings)
+        return replace(senses, distrust=alarm or senses.distrust)
 
     @contextmanager
     def _kept_apart(self, managed: Managed, errors: dict[str, str]) -> Iterator[None]:

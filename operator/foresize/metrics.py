@@ -33,6 +33,11 @@ UNSIZED = Counter(
     ("namespace", "workload"),
     registry=REGISTRY,
 )
+DECREASES_STOPPED = Gauge(
+    "foresize_decreases_stopped",
+    "1 while nothing is lowered because kills rise all over the cluster.",
+    registry=REGISTRY,
+)
 KILL_TO_RESIZE = Histogram(
     "foresize_kill_to_resize_seconds",
     "From the event of a container running again to the answer of its resize.",

@@ -35,6 +35,7 @@ class Found:
         errors: by policy uid.
         history: by workload, why its history could not be read.
         samples: by namespace, why there are no newest samples.
+        alarm: why nothing may be lowered anywhere; empty where it may.
     """
 
     inventory: Inventory
@@ -44,6 +45,7 @@ class Found:
     errors: Mapping[str, str]
     history: Mapping[Key, Refusal]
     samples: Mapping[str, Refusal]
+    alarm: str
 
 
 def write(api: Api, resource: Json, policy: Policy | PolicyProblem, found: Found, now_s: float) -> bool:
@@ -84,6 +86,7 @@ def _status(policy: Policy | PolicyProblem, generation: int, before: Json, found
         _refusals(keys, found),
         found.errors.get(policy.uid, ""),
         found.inventory.namespaces(policy),
+        found.alarm,
     )
     return policystatus.of_findings(findings, before, now_s)
 

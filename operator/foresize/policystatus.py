@@ -49,6 +49,8 @@ class Findings:
     """What went wrong in this pass."""
     namespaces: Collection[str] = ()
     """Those that it is about."""
+    alarm: str = ""
+    """Why nothing may be lowered anywhere."""
 
 
 def of_problem(problem: PolicyProblem, generation: int, before: Json, now_s: float) -> Json:
@@ -60,7 +62,7 @@ def of_problem(problem: PolicyProblem, generation: int, before: Json, now_s: flo
 def of_findings(found: Findings, before: Json, now_s: float) -> Json:
     """The status of a policy after a pass."""
     generation = found.policy.generation
-    conditions = [_ready(found), _history(found), _conflict(found), _fields(found.policy)]
+    conditions = [_ready(found), _history(found), _conflict(found), _lowering(found), _fields(found.policy)]
     return {
         "observedGeneration": generation,
         "conditions": _merged(conditions, before, generation, now_s),
@@ -205,6 +207,12 @@ def _replaced(overlap: Overlap, policy: Policy) -> str:
 def _named(workload: Workload, policy: Policy) -> str:
     where = "" if policy.namespace_selector is None else f"{workload.namespace}/"
     return f"{where}{workload.kind} {workload.name}"
+
+
+def _lowering(found: Findings) -> Condition:
+    if found.alarm:
+        return Condition("DecreasesAllowed", status=False, reason="KillsRise", message=found.alarm)
+    return Condition("DecreasesAllowed", status=True, reason="KillsAsUsual", message="kills are not on the rise")
 
 
 def _fields(policy: Policy) -> Condition:

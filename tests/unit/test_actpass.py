@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
 
 from apiserver import Request, status
-from builders import pod
+from builders import mi, pod
 from foresize import actpass
 from foresize.kubeapi import ApiError
 from foresize.refit import Forecasts
 from foresize.settings import Settings
+from foresize_forecast.pods import Kill
+from foresize_forecast.state import ContainerState, WorkloadState
 from objectserver import Objects
 from stage import FORECAST, POLICY, SIZES, clusters_policy, deployment, living, policy, staged
 
@@ -92,13 +95,33 @@ def test_what_nobody_foresaw_is_one_workloads_own() -> None:
     for name in ("web", "api"):
         policy(objects, name)
         deployment(objects, name)
-    broken: Any = None
+    nonsense: Any = None
+    broken = WorkloadState(revisions=nonsense)
     with staged(objects) as stage:
         stage.records.keep(("shop", "Deployment/web"), broken)
         stage.run(living(objects), living(objects, "api"))
 
     assert "PassFailed" == ready(objects)[0]
     assert "Working" == ready(objects, POLICY.replace("web", "api"))[0]
+
+
+def test_kills_all_over_the_cluster_stop_decreases_everywhere() -> None:
+    """Three workloads killed within the hour: what is seen of a fourth lowers nothing, and its policy says why."""
+    kill = Kill(time.time() - 60, mi(100))
+    taught = WorkloadState({"app": ContainerState(kills=(kill,), limit_changed_at_s=1.0)})
+    objects = Objects()
+    for name in ("web", "api", "jobs", "cache"):
+        policy(objects, name)
+        deployment(objects, name)
+    with staged(objects) as stage:
+        for name in ("api", "jobs", "cache"):
+            stage.records.keep(("shop", f"Deployment/{name}"), taught)
+        stage.run(living(objects))
+        seen = stage.acts.scene.senses["shop", "Deployment/web"]
+
+    told = {each["type"]: each for each in objects.stored[POLICY]["status"]["conditions"]}["DecreasesAllowed"]
+    assert ("False", "KillsRise") == (told["status"], told["reason"])
+    assert seen.distrust == told["message"]
 
 
 def test_policies_that_cannot_be_listed_change_nothing() -> None:
