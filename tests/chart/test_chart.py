@@ -13,6 +13,15 @@ from foresize_dev.places import CHART, CRDS
 
 Json = dict[str, Any]
 Render = Callable[..., list[Json]]
+POLICY = {"MutatingAdmissionPolicy", "MutatingAdmissionPolicyBinding"}
+WEBHOOK = {"MutatingWebhookConfiguration", "PodDisruptionBudget", "Secret"}
+SHORTHANDS = {
+    "operator": "operator",
+    "prometheus": "prometheus",
+    "certificate": "admission.webhook.certificate",
+    "webhook": "admission.webhook",
+}
+"""Variables of the templates, and the values that they stand for."""
 VALUES = (CHART / "values.yaml").read_text()
 SCHEMA = json.loads((CHART / "values.schema.json").read_text())
 SCENARIOS: dict[str, Json] = {
@@ -23,7 +32,22 @@ SCENARIOS: dict[str, Json] = {
         "rbac": {"create": False},
         "serviceAccount": {"create": False, "name": "mine"},
         "metrics": {"service": {"enabled": False}},
-        "admission": {"policy": {"enabled": False}},
+        "admission": {"mode": "none"},
+    },
+    "webhook": {"admission": {"mode": "webhook"}},
+    "webhook, cert-manager": {
+        "image": {"pullSecrets": ["registry"]},
+        "admission": {
+            "mode": "webhook",
+            "webhook": {
+                "certificate": {"certManager": True, "issuerRef": {"name": "ours", "kind": "ClusterIssuer"}},
+                "podLabels": {"team": "platform"},
+                "podAnnotations": {"note": "x"},
+                "tolerations": [{"operator": "Exists"}],
+                "affinity": {"nodeAffinity": {}},
+                "priorityClassName": "system-cluster-critical",
+            },
+        },
     },
     "all on": {
         "fullnameOverride": "sizes",
@@ -49,7 +73,7 @@ SCENARIOS: dict[str, Json] = {
         "serviceAccount": {"annotations": {"note": "x"}},
         "rbac": {"extraWorkloads": [{"apiGroup": "argoproj.io", "resources": ["rollouts"]}]},
         "metrics": {"service": {"annotations": {"note": "x"}}},
-        "admission": {"policy": {"enabled": True}},
+        "admission": {"mode": "policy"},
     },
 }
 
@@ -110,18 +134,23 @@ def test_what_is_switched_off_is_left_out(render: Render) -> None:
 
 
 @pytest.mark.parametrize(
-    ("enabled", "apis", "installed"),
-    [("auto", True, True), ("auto", False, False), (True, False, True), (False, True, False)],
+    ("mode", "apis", "installed"),
+    [
+        ("auto", True, POLICY),
+        ("auto", False, WEBHOOK),
+        ("policy", False, POLICY),
+        ("webhook", True, WEBHOOK),
+        ("none", True, set()),
+    ],
 )
-def test_pod_creation_is_sized_where_the_api_server_can(
-    render: Render, *, enabled: str | bool, apis: bool, installed: bool
+def test_pod_creation_is_sized_by_the_one_or_the_other(
+    render: Render, *, mode: str, apis: bool, installed: set[str]
 ) -> None:
-    """The admission policy comes by itself with an API server that has the API, and by order without."""
+    """The admission policy comes by itself with an API server that has the API, the webhook without; never both."""
     known = {} if apis else {"apis": ""}
-    manifests = render({"admission": {"policy": {"enabled": enabled}}}, **known)
+    manifests = render({"admission": {"mode": mode}}, **known)
 
-    assert ("MutatingAdmissionPolicy" in kinds(manifests)) is installed
-    assert ("MutatingAdmissionPolicyBinding" in kinds(manifests)) is installed
+    assert installed == set(kinds(manifests)) & (POLICY | WEBHOOK)
 
 
 def test_pod_creation_never_depends_on_foresize(render: Render) -> None:
@@ -180,7 +209,11 @@ def test_a_typo_fails_at_install(render: Render) -> None:
         {"operator": {"logFormat": "xml"}},
         {"operator": {"namespaces": ["Shop"]}},
         {"image": {"digest": "latest"}},
-        {"admission": {"policy": {"enabled": "yes"}}},
+        {"admission": {"mode": "yes"}},
+        {"admission": {"webhook": {"port": 443}}},
+        {"admission": {"webhook": {"port": 8081}}},
+        {"admission": {"webhook": {"certificate": {"life": "90"}}}},
+        {"admission": {"webhook": {"certificate": {"issuerRef": {"kind": "Vault"}}}}},
         {"rbac": {"extraWorkloads": [{"apiGroup": "*", "resources": ["*"]}]}},
     ],
     ids=str,
@@ -218,7 +251,8 @@ def test_every_value_is_documented_and_in_the_schema() -> None:
 def test_every_value_is_used() -> None:
     """No value stands in values.yaml that no template reads."""
     templates = "\n".join(path.read_text() for path in (CHART / "templates").iterdir())
-    templates = templates.replace("$operator.", ".Values.operator.").replace("$prometheus.", ".Values.prometheus.")
+    for short, long in SHORTHANDS.items():
+        templates = templates.replace(f"${short}.", f".Values.{long}.")
     used = set(re.findall(r"\.Values\.([A-Za-z.]+)", templates))
     for path in leaves(yaml.safe_load(VALUES)):
         parents = {path.rsplit(".", n)[0] for n in range(path.count(".") + 1)}

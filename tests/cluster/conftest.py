@@ -8,6 +8,7 @@ What a test asks for, by name:
     prometheus  function: `prometheus(history=[...], scrape_interval_s=1)` starts a real one that scrapes the nodes and
                 has the given past (`foresize_dev.backfill.container_memory`); stopped after the test.
     chart       what every operator needs: the CRDs and the chart's RBAC, installed once with Helm. No operator runs.
+    older_cluster  one of an older Kubernetes, for a module; such modules come first, for one cluster is up at a time.
     operator    function: `operator(prometheus.url, tick="1s")` starts one as a process with the ServiceAccount's
                 rights, limited to the test's namespace. `.stop()`, `.kill()`, `.start()` again, `.log()`, and `.user`
                 for the audit log.
@@ -26,6 +27,7 @@ import os
 import re
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -41,6 +43,7 @@ from foresize_dev.waiting import wait_for
 
 HERE = Path(__file__).parent
 NAMESPACE_DEADLINE_S = 20
+OLDER = "1.35"
 LOG_LINES_SHOWN = 60
 
 
@@ -51,6 +54,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.cluster)
+    # The cluster of all other tests is up until the end of the run, and two at a time cannot be.
+    items.sort(key=lambda item: "older_cluster" not in getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -67,24 +72,18 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
-    refuse = pytest.fail if os.environ.get("FORESIZE_REQUIRE_CLUSTER") == "1" else pytest.skip
-    if lacking := [*machine.missing_for_node(), *machine.missing_for_prometheus(), *_missing_parts()]:
-        refuse("no cluster here, missing: " + "; ".join(lacking))
     keep = os.environ.get("FORESIZE_KEEP_CLUSTER") == "1"
-    running = clusters.attach(TEST_STATE) if keep else None
-    if running is None:
-        try:
-            running = clusters.start(clusters.Options(state=TEST_STATE))
-        except clusters.MachineError as error:
-            refuse(str(error))
+    running = (clusters.attach(TEST_STATE) if keep else None) or _started(clusters.Options(state=TEST_STATE))
     yield running
     if not keep:
-        failed = request.config.stash.get(FAILED, False)
-        running.stop(keep_logs=failed)
-        if failed:
-            print(f"\nlogs of the cluster: {TEST_STATE / 'log'}")  # noqa: T201 - for the person who reads the failure
-        else:
-            assert teardown.leftovers(TEST_STATE) == []
+        _stop(running, request)
+
+
+@pytest.fixture(scope="module")
+def older_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    running = _started(clusters.Options(state=TEST_STATE, emulated_version=OLDER))
+    yield running
+    _stop(running, request)
 
 
 @pytest.fixture
@@ -134,6 +133,28 @@ def operator(cluster: Cluster, chart: str, namespace: str) -> Iterator[StartOper
     for one in operators:
         one.stop()
         one.forget_lease()
+
+
+def _started(options: clusters.Options) -> Cluster:
+    """A new cluster; skips or fails where this machine cannot run one."""
+    refuse: Callable[[str], NoReturn] = (
+        pytest.fail if os.environ.get("FORESIZE_REQUIRE_CLUSTER") == "1" else pytest.skip
+    )
+    if lacking := [*machine.missing_for_node(), *machine.missing_for_prometheus(), *_missing_parts()]:
+        refuse("no cluster here, missing: " + "; ".join(lacking))
+    try:
+        return clusters.start(options)
+    except clusters.MachineError as error:
+        refuse(str(error))
+
+
+def _stop(running: Cluster, request: pytest.FixtureRequest) -> None:
+    failed = request.config.stash.get(FAILED, False)
+    running.stop(keep_logs=failed)
+    if failed:
+        print(f"\nlogs of the cluster: {TEST_STATE / 'log'}")  # noqa: T201 - for the person who reads the failure
+    else:
+        assert teardown.leftovers(TEST_STATE) == []
 
 
 def _missing_parts() -> list[str]:

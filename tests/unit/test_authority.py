@@ -63,8 +63,8 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_six_modules_write_to_the_cluster_at_all() -> None:
-    """Reading the code of six modules tells everything that the operator can change in a cluster."""
+def test_seven_modules_write_to_the_cluster_at_all() -> None:
+    """Reading the code of these modules tells everything that operator and webhook can change in a cluster."""
     writers = {name: wrote for name, tree in trees(HANDS) if (wrote := methods_called(tree, "api") & WRITES)}
 
     assert {
@@ -74,6 +74,7 @@ def test_six_modules_write_to_the_cluster_at_all() -> None:
         "policyreport.py": {"patch"},  # status of MemoryPolicies
         "records.py": {"create", "replace", "patch", "delete"},  # MemoryForecasts
         "resize.py": {"patch"},  # pods/resize
+        "webhook/keeper.py": {"replace", "patch"},  # its own certificate, and what the API server trusts of it
     } == writers
 
 
@@ -89,8 +90,8 @@ def test_running_pods_are_written_to_by_one_module() -> None:
 
 def test_sizes_at_creation_are_written_by_one_module() -> None:
     """What new pods are born with changes through `admission` alone."""
-    # touched.py lists them.
-    assert ["admission.py", "touched.py"] == [
+    # The webhook reads them, and touched.py lists them.
+    assert ["admission.py", "touched.py", "webhook/known.py"] == [
         name for name, tree in trees(HANDS) if any("/memorysizes" in text for text in texts(tree))
     ]
 
@@ -125,7 +126,10 @@ def test_nothing_goes_around_the_client() -> None:
         name for name, tree in trees(HANDS) if methods_called(tree, "client") & RAW or methods_called(tree, "api") & RAW
     ]
 
+    others = [name for name, tree in trees(HANDS) if "aiohttp" in imported(tree)]
+
     assert ["kubeapi.py", "lease.py"] == clients
+    assert ["webhook/apiserver.py"] == others
     assert ["kubeapi.py"] == raw
 
 

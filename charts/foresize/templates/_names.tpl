@@ -32,10 +32,38 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 {{- end }}
 {{- end }}
 
-{{/* Not empty where pods are sized at creation by the API server. */}}
-{{- define "foresize.admissionPolicy" -}}
-{{- $enabled := toString .Values.admission.policy.enabled }}
-{{- if eq $enabled "true" }}yes
-{{- else if and (eq $enabled "auto") (.Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy") }}yes
+{{/* How pods are sized at creation: policy, webhook or none. */}}
+{{- define "foresize.admissionMode" -}}
+{{- if ne .Values.admission.mode "auto" }}{{ .Values.admission.mode }}
+{{- else if .Capabilities.APIVersions.Has "admissionregistration.k8s.io/v1/MutatingAdmissionPolicy" }}policy
+{{- else }}webhook
 {{- end }}
+{{- end }}
+
+{{/* Namespaces whose pods are sized: conditions of a selector, for policy and webhook alike. */}}
+{{- define "foresize.sizedNamespaces" -}}
+- key: kubernetes.io/metadata.name
+  operator: NotIn
+  values:
+  - {{ .Release.Namespace }}
+  {{- range without .Values.admission.excludedNamespaces .Release.Namespace }}
+  - {{ . }}
+  {{- end }}
+- key: foresize.dev/ignore
+  operator: NotIn
+  values: ["true"]
+{{- end }}
+
+{{- define "foresize.webhookName" -}}
+{{ include "foresize.fullname" . }}-webhook
+{{- end }}
+
+{{- define "foresize.webhookSelectorLabels" -}}
+app.kubernetes.io/name: foresize
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: webhook
+{{- end }}
+
+{{- define "foresize.webhookLabels" -}}
+{{- merge (include "foresize.webhookSelectorLabels" . | fromYaml) (include "foresize.labels" . | fromYaml) | toYaml }}
 {{- end }}

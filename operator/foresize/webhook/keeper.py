@@ -1,0 +1,156 @@
+"""Keeps the certificate: stored in a Secret, told to the API server, shown to it. Every replica does, none leads.
+
+Only what the Secret holds is ever shown, and it is written with the resourceVersion that was read: of two replicas that
+renew at the same time one is refused, and takes what the other wrote.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from foresize.webhook.apiserver import ApiError, ApiServer
+from foresize.webhook.certificates import Kept, authorities_of, read, renewed, trusted, written
+from foresize.webhook.following import Follow
+from foresize.webhook.serving import Shown
+
+logger = logging.getLogger(__name__)
+
+Json = dict[str, Any]
+CONFIGURATIONS = "/apis/admissionregistration.k8s.io/v1/mutatingwebhookconfigurations"
+LOOKS_IN_A_LIFE = 200
+"""How often it is asked whether something is due."""
+LONGEST_PAUSE_S = 60.0
+RETRY_S = 1.0
+CONFLICT = 409
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the chart calls its parts."""
+
+    namespace: str
+    secret: str
+    service: str
+    configuration: str
+    """Of the MutatingWebhookConfiguration."""
+
+    @property
+    def dns(self) -> tuple[str, ...]:
+        """What the API server expects the certificate to be for."""
+        return (f"{self.service}.{self.namespace}.svc",)
+
+
+class Keeper:
+    """One replica's share of it."""
+
+    def __init__(
+        self, api: ApiServer, names: Names, shown: Shown, life_s: float, clock_s: Callable[[], float] = time.time
+    ) -> None:
+        """Nothing is read before the two watches run.
+
+        Args:
+            api: the way to the API server.
+            names: what the chart calls its parts.
+            shown: where the certificate is used.
+            life_s: of a certificate, in seconds.
+            clock_s: Unix seconds, as `time.time`.
+        """
+        self._api, self._names, self._shown, self._life_s, self._clock_s = api, names, shown, life_s, clock_s
+        self._woken = asyncio.Event()
+        self._secret_path = f"/api/v1/namespaces/{names.namespace}/secrets"
+        self.secrets: Follow[Json] = Follow(api, self._secret_path, dict, name=names.secret, changed=self._woken.set)
+        self.configurations: Follow[tuple[str, bytes]] = Follow(
+            api, CONFIGURATIONS, _first_webhook, name=names.configuration, changed=self._woken.set
+        )
+
+    def ready(self) -> bool:
+        """Whether a certificate is shown that the API server believes."""
+        pair, expires_s = self._shown.pair, self._shown.expires_s()
+        if pair is None or expires_s is None or expires_s <= self._clock_s():
+            return False
+        return trusted(pair, authorities_of(self._told()))
+
+    async def run(self) -> None:
+        """Keep it until cancelled."""
+        while True:
+            self._woken.clear()
+            pause_s = min(LONGEST_PAUSE_S, self._life_s / LOOKS_IN_A_LIFE)
+            try:
+                await self.keep()
+            except (ApiError, OSError) as error:
+                logger.warning("certificate: %s", error)
+                pause_s = RETRY_S
+            try:
+                await asyncio.wait_for(self._woken.wait(), pause_s)
+            except TimeoutError:
+                continue
+
+    async def keep(self) -> None:
+        """One look: write, tell or show what is due.
+
+        Raises:
+            ApiError, OSError: something could not be done; it is tried again.
+        """
+        if not (self.secrets.synced and self.configurations.synced):
+            return
+        secret = self.secrets.objects.get((self._names.namespace, self._names.secret))
+        if secret is None:
+            raise ApiError(0, f"Secret {self._names.secret} is missing; `helm upgrade` makes it")
+        told = self._told()
+        kept = read(_decoded(secret))
+        now = renewed(kept, authorities_of(told), self._names.dns, self._life_s, self._clock_s())
+        if now != kept:
+            await self._store(secret, now)
+        else:
+            await self._tell(kept, told)
+            self._show(kept)
+
+    async def _store(self, secret: Json, kept: Kept) -> None:
+        """What is written comes back by the watch, and is told and shown then."""
+        body = {**secret, "apiVersion": "v1", "kind": "Secret", "data": _encoded(written(kept))}
+        try:
+            await self._api.replace(f"{self._secret_path}/{self._names.secret}", body)
+        except ApiError as error:
+            if error.status != CONFLICT:
+                raise
+            logger.info("certificate: another replica was first")
+
+    async def _tell(self, kept: Kept, told: bytes) -> None:
+        """Have the API server trust the authorities: those of what is shown, and of what will be."""
+        found = self.configurations.objects.get(("", self._names.configuration))
+        if found is None or told == kept.bundle:
+            return
+        webhook = {"name": found[0], "clientConfig": {"caBundle": base64.b64encode(kept.bundle).decode()}}
+        await self._api.patch(f"{CONFIGURATIONS}/{self._names.configuration}", {"webhooks": [webhook]})
+        logger.info("certificate: told the API server %d authorities", len(kept.authorities))
+
+    def _show(self, kept: Kept) -> None:
+        if kept.serving is not None and self._shown.show(kept.serving):
+            logger.info("certificate: shown is one until %s", time.ctime(self._shown.expires_s()))
+
+    def _told(self) -> bytes:
+        """What the API server trusts now."""
+        return self.configurations.objects.get(("", self._names.configuration), ("", b""))[1]
+
+
+def _first_webhook(configuration: Json) -> tuple[str, bytes]:
+    """The name of a configuration's webhook, and the authorities that it trusts."""
+    [webhook] = configuration["webhooks"]
+    return webhook["name"], base64.b64decode(webhook["clientConfig"].get("caBundle") or "")
+
+
+def _decoded(secret: Json) -> dict[str, bytes]:
+    try:
+        return {key: base64.b64decode(value, validate=True) for key, value in (secret.get("data") or {}).items()}
+    except ValueError:
+        return {}
+
+
+def _encoded(data: dict[str, bytes]) -> dict[str, str]:
+    return {key: base64.b64encode(value).decode() for key, value in data.items()}

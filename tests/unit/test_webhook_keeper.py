@@ -1,0 +1,183 @@
+"""Replicas that keep one certificate together, without a leader."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import logging
+from copy import deepcopy
+from dataclasses import dataclass, field
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from foresize.webhook.apiserver import ApiError
+from foresize.webhook.certificates import authorities_of, expires_s, trusted
+from foresize.webhook.keeper import Keeper, Names
+from foresize.webhook.serving import Shown
+
+Json = dict[str, Any]
+NAMES = Names("foresize", "foresize-webhook", "foresize-webhook", "foresize-webhook")
+LIFE_S = 1000.0
+START_S = 1_700_000_000.0
+
+
+@dataclass
+class Cluster:
+    """A Secret and a configuration, each with a resourceVersion; what replicas write is refused where it is old."""
+
+    secret: Json = field(default_factory=lambda: {"metadata": {"name": "foresize-webhook", "resourceVersion": "1"}})
+    told: bytes = b""
+    writes: int = 0
+    broken: bool = False
+
+    async def replace(self, path: str, body: Json) -> Json:
+        """The Secret."""
+        assert path == "/api/v1/namespaces/foresize/secrets/foresize-webhook"
+        if self.broken:
+            raise ApiError(0, "API server not reached")
+        if body["metadata"]["resourceVersion"] != self.secret["metadata"]["resourceVersion"]:
+            raise ApiError(409, "the object has been modified")
+        self.writes += 1
+        self.secret = deepcopy(body)
+        self.secret["metadata"]["resourceVersion"] = str(self.writes + 1)
+        return self.secret
+
+    async def patch(self, path: str, body: Json) -> Json:
+        """The authorities of the configuration's only webhook."""
+        assert path.endswith("/mutatingwebhookconfigurations/foresize-webhook")
+        if self.broken:
+            raise ApiError(0, "API server not reached")
+        [webhook] = body["webhooks"]
+        assert webhook["name"] == "pods.foresize.dev"
+        self.writes += 1
+        self.told = base64.b64decode(webhook["clientConfig"]["caBundle"])
+        return {}
+
+
+class Replica:
+    """A keeper whose watches bring what the test lets them."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster, self.shown, self.now_s = cluster, Shown(), START_S
+        self.keeper = Keeper(cluster, NAMES, self.shown, LIFE_S, lambda: self.now_s)  # type: ignore[arg-type]
+        self.see()
+
+    def see(self) -> None:
+        """The watches bring what is there now."""
+        self.keeper.secrets.objects = {("foresize", "foresize-webhook"): deepcopy(self.cluster.secret)}
+        self.keeper.configurations.objects = {("", "foresize-webhook"): ("pods.foresize.dev", self.cluster.told)}
+        self.keeper.secrets.synced = self.keeper.configurations.synced = True
+
+    def look(self, now_s: float) -> None:
+        """One look at what was brought last."""
+        self.now_s = now_s
+        asyncio.run(self.keeper.keep())
+
+    def believed(self, now_s: float) -> bool:
+        """Whether the API server would connect."""
+        pair = self.shown.pair
+        assert pair is not None
+        return expires_s(pair) > now_s and trusted(pair, authorities_of(self.cluster.told))
+
+
+def settle(cluster: Cluster, *replicas: Replica) -> None:
+    """Look until nothing is due."""
+    before = -1
+    while before != cluster.writes:
+        before = cluster.writes
+        for each in replicas:
+            each.see()
+            each.look(START_S)
+
+
+def test_two_replicas_have_one_certificate() -> None:
+    """Of two that start at the same moment one is refused, and both show what the other wrote."""
+    cluster = Cluster()
+    one, other = Replica(cluster), Replica(cluster)
+    one.look(START_S)
+    other.look(START_S)  # it has not seen that the first one wrote
+    assert (cluster.writes, one.keeper.ready(), other.keeper.ready()) == (1, False, False)
+
+    settle(cluster, one, other)
+
+    assert one.shown.pair == other.shown.pair
+    assert one.keeper.ready()
+    assert other.keeper.ready()
+    writes = cluster.writes
+    one.look(START_S)
+    assert cluster.writes == writes, "nothing is due"
+
+
+@settings(max_examples=8, deadline=None)
+@given(st.integers(0, 1 << 32))
+def test_no_moment_is_without_a_certificate_that_is_believed(seed: int) -> None:
+    """Watches lag, the API server fails, replicas pause: through four lives each shows what is believed."""
+    random = Random(seed)  # noqa: S311 - draws delays, guards nothing
+    cluster = Cluster()
+    replicas = [Replica(cluster), Replica(cluster)]
+    settle(cluster, *replicas)
+    seen = set()
+    now_s = START_S
+    while now_s < START_S + 4 * LIFE_S:
+        now_s += random.uniform(5, 20)
+        cluster.broken = random.random() < 0.1
+        for each in random.sample(replicas, random.choice((0, 1, 2))):
+            if random.random() < 0.7:
+                each.see()
+            try:
+                each.look(now_s)
+            except ApiError:
+                assert cluster.broken
+        assert all(each.believed(now_s) for each in replicas), now_s
+        seen.add(cluster.secret["data"]["tls.crt"])
+
+    # Each is followed after 0.62 of a life at the earliest, for 0.05 of it had passed when it was made.
+    assert 5 <= len(seen) <= 7
+
+
+def test_an_authority_that_somebody_took_away_is_told_again() -> None:
+    """An upgrade that resets the configuration is mended at the next word of it."""
+    cluster = Cluster()
+    replica = Replica(cluster)
+    settle(cluster, replica)
+    cluster.told = b""
+    replica.see()
+    assert not replica.keeper.ready()
+
+    settle(cluster, replica)
+    assert replica.keeper.ready()
+
+
+def test_without_its_secret_it_says_so_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:
+    """A Secret that somebody deleted is missed in words; what was shown before still is."""
+    cluster = Cluster()
+    replica = Replica(cluster)
+    settle(cluster, replica)
+    replica.keeper.secrets.objects = {}
+
+    with pytest.raises(ApiError, match="Secret foresize-webhook is missing; `helm upgrade` makes it"):
+        replica.look(START_S)
+    assert replica.keeper.ready()
+
+    async def run_for_a_moment() -> None:
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(replica.keeper.run(), 0.05)
+
+    with caplog.at_level(logging.WARNING):
+        asyncio.run(run_for_a_moment())
+    assert "is missing" in caplog.text
+
+
+def test_nothing_is_done_before_all_is_read() -> None:
+    """A replica that does not know of the Secret yet makes no certificate of its own."""
+    cluster = Cluster()
+    replica = Replica(cluster)
+    replica.keeper.configurations.synced = False
+    replica.look(START_S)
+
+    assert cluster.writes == 0
+    assert not replica.keeper.ready()
