@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from foresize_forecast import heaps, sizing
+from foresize_forecast import heaps, ladder, sizing
 from foresize_forecast.heaps import Heap
 from foresize_forecast.jumps import PRIOR, held_for
 from foresize_forecast.outlook import NoOutlook, ShapeKind
@@ -53,6 +53,7 @@ class Evidence:
             sample.
         rising_bytes: where its anonymous memory will be after one more reaction; None where that is unknown.
         started_s: when the youngest of its containers started, Unix seconds; None where none runs.
+        stall: what shows that it waits for memory since its limit was lowered; empty if nothing does.
         heap: the bound that its process keeps its heap to, where one is known.
         room: bounds of a container; its node's and its quota's room are looked at pod by pod.
         distrust: why its samples or its outlook cannot be trusted to lower anything; empty if they can.
@@ -63,6 +64,7 @@ class Evidence:
     sustained_bytes: float | None = None
     rising_bytes: float | None = None
     started_s: float | None = None
+    stall: str = ""
     heap: Heap | None = None
     room: Room = field(default_factory=Room)
     distrust: str = ""
@@ -132,9 +134,9 @@ def limit(case: Case, want: Wanted, request_bytes: int | None) -> Choice:
     if case.policy.limit is LimitStrategy.RATIO:  # of the request in force, which may be above the plan's
         wanted_bytes = least = highest(wanted_bytes, rounded_up((request_bytes or 0) * case.policy.limit_ratio))
     floored = floored_limit(case)
-    if wanted_bytes is None or least is None or floored.reason is Reason.OOM_KILLED:
+    if wanted_bytes is None or least is None or floored.reason in {Reason.OOM_KILLED, Reason.STALLED}:
         return Choice(highest(floored.value_bytes, wanted_bytes), floored.reason)
-    wanted_bytes = max(wanted_bytes, case.state.kill_floor_bytes)
+    wanted_bytes = max(wanted_bytes, ladder.floor_bytes(case.state, case.now_s))
     lowest = max(in_use_bytes(case.evidence.usage_bytes), request_bytes or 0, promised_bytes(case))
     if before is None:
         first = Choice(max(wanted_bytes, lowest), Reason.FORECAST)
@@ -156,7 +158,8 @@ def limit(case: Case, want: Wanted, request_bytes: int | None) -> Choice:
 
 def floored_limit(case: Case) -> Choice:
     """The limit before, raised to what kills taught and, where there is no forecast, to what the fast clock saw."""
-    before, floor, reason = case.before.limit_bytes, case.state.kill_floor_bytes, Reason.OOM_KILLED
+    before, floor = case.before.limit_bytes, ladder.floor_bytes(case.state, case.now_s)
+    reason = Reason.OOM_KILLED if floor == case.state.kill_floor_bytes else Reason.STALLED
     if case.policy.limit is LimitStrategy.KEEP or before is None:
         return Choice(before, Reason.WITHIN_TOLERANCE)
     if isinstance(case.forecast, NoOutlook) and case.raised_by_fast_clock:

@@ -60,6 +60,8 @@ def decide(
     if policy.limit is LimitStrategy.RATIO:
         made_at_s = None  # such a limit does not look at what a forecast knows of jumps: the floor stays
     state = ladder.after_use(state, evidence.usage_bytes, now_s)
+    if evidence.stall and ladder.is_watched(state, now_s):
+        state = ladder.after_stall(state, now_s)
     state = ladder.forget_old_kills(state, now_s, pace.window_s, made_at_s)
     held_bytes = _level_held(evidence, forecast, pace, now_s)
     rising_bytes = followed(evidence.rising_bytes, evidence.heap)
@@ -99,6 +101,7 @@ def _level_held(evidence: Evidence, forecast: Forecasted | NoOutlook, pace: Work
 
 _MOST_TELLING = (
     Reason.OOM_KILLED,
+    Reason.STALLED,
     Reason.TREND,
     Reason.PEAK_AHEAD,
     Reason.IN_USE,
@@ -115,7 +118,7 @@ _MOST_TELLING = (
 
 def _bounded(case: Case, want: Size) -> Size:
     """What is wanted, with what kills taught and heaps were promised, within bounds; no cooldown, no step."""
-    taught = max(rounded_up(case.state.kill_floor_bytes), choices.promised_bytes(case))
+    taught = max(rounded_up(ladder.floor_bytes(case.state, case.now_s)), choices.promised_bytes(case))
     limit = None if want.limit_bytes is None else max(want.limit_bytes, taught)
     return clamp(_ordered(want.request_bytes, limit, case.policy), case.policy, case.evidence.room)
 

@@ -9,11 +9,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 from foresize_forecast.pods import ContainerView, Kill
-from foresize_forecast.state import KILLS_KEPT, Attempt, ContainerState
+from foresize_forecast.stalls import WATCH_S
+from foresize_forecast.state import KILLS_KEPT, Attempt, ContainerState, WorkloadState
 
 KILL_FACTOR = 2
 FULL_FLOOR_S = 86_400
 """How long twice the killing limit is held: what is needed once a day comes again within it."""
+STALL_FLOOR_S = 7 * 86_400
+"""How long the limit before a stall is held: what made it stall (page cache) is not in its use, so nothing else would
+keep it from being lowered again."""
 SEEN_FLOOR_S = 3600
 """How long at least where more than the killing limit has been used since, so that the need is known."""
 LASTING_FACTOR = 1.2
@@ -38,6 +42,28 @@ def after_kill(state: ContainerState, kill: Kill) -> ContainerState:
         return replace(state, kills=kills)
     floor = max(KILL_FACTOR * kill.limit_bytes, state.kill_floor_bytes, state.limit_before_lowering or 0)
     return replace(state, kills=kills, kill_floor_bytes=floor, need_seen_at_s=0.0, limit_before_lowering=None)
+
+
+def is_watched(state: ContainerState, now_s: float) -> bool:
+    """Whether the limit was lowered so recently that a stall is laid at its door."""
+    return state.limit_before_lowering is not None and now_s - state.limit_changed_at_s <= WATCH_S
+
+
+def watches(state: WorkloadState, now_s: float) -> bool:
+    """Whether any limit of a workload was lowered so recently."""
+    return any(is_watched(container, now_s) for container in state.containers.values())
+
+
+def after_stall(state: ContainerState, now_s: float) -> ContainerState:
+    """The memory of a container that waits for memory since its limit was lowered: back to where it was."""
+    floor = state.limit_before_lowering or 0
+    return replace(state, stalled_at_s=now_s, stall_floor_bytes=floor, limit_before_lowering=None)
+
+
+def floor_bytes(state: ContainerState, now_s: float) -> int:
+    """The limit that kills and stalls have taught."""
+    stalled = state.stall_floor_bytes if now_s - state.stalled_at_s <= STALL_FLOOR_S else 0
+    return max(state.kill_floor_bytes, stalled)
 
 
 def after_use(state: ContainerState, used_bytes: float | None, now_s: float) -> ContainerState:

@@ -14,6 +14,7 @@ class Reason(StrEnum):
     PEAK_PASSED = "PeakPassed"
     IN_USE = "InUse"
     OOM_KILLED = "OOMKilled"
+    STALLED = "MemoryStalled"
     TREND = "MemoryRises"
     WITHIN_TOLERANCE = "WithinTolerance"
     COOLDOWN = "Cooldown"

@@ -40,7 +40,11 @@ class ContainerState:
     limit_changed_at_s: float = 0.0
     """When the limit last moved: the start of its cooldown."""
     limit_before_lowering: int | None = None
-    """The limit before it was last lowered: where a kill returns it to at least."""
+    """The limit before it was last lowered: where a kill or a stall returns it to at least."""
+    stalled_at_s: float = 0.0
+    """When it last waited for memory after its limit was lowered."""
+    stall_floor_bytes: int = 0
+    """The limit that it was returned to then."""
     kills: tuple[Kill, ...] = ()
     """The newest `KILLS_KEPT`, oldest first."""
     kill_floor_bytes: int = 0
@@ -132,6 +136,8 @@ def _dump_container(state: ContainerState) -> dict[str, Any]:
             "requestNeededAt": state.request_needed_at_s,
             "limitChangedAt": state.limit_changed_at_s,
             "limitBeforeLowering": state.limit_before_lowering,
+            "stalledAt": state.stalled_at_s,
+            "stallFloor": state.stall_floor_bytes,
             "kills": [[kill.at_s, kill.limit_bytes] for kill in state.kills],
             "killFloor": state.kill_floor_bytes,
             "needSeenAt": state.need_seen_at_s,
@@ -157,6 +163,8 @@ def _load_container(stored: Mapping[str, Any]) -> ContainerState:
         request_needed_at_s=stored.get("requestNeededAt", 0.0),
         limit_changed_at_s=stored.get("limitChangedAt", 0.0),
         limit_before_lowering=stored.get("limitBeforeLowering"),
+        stalled_at_s=stored.get("stalledAt", 0.0),
+        stall_floor_bytes=stored.get("stallFloor", 0),
         kills=tuple(Kill(at_s, limit_bytes) for at_s, limit_bytes in stored.get("kills", [])),
         kill_floor_bytes=stored.get("killFloor", 0),
         need_seen_at_s=stored.get("needSeenAt", 0.0),

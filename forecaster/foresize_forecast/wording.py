@@ -30,6 +30,8 @@ def _because(case: Case, reason: Reason) -> str:
     if reason is Reason.OOM_KILLED:
         last = case.state.kills[-1].limit_bytes if case.state.kills else None
         return f"killed at its limit of {in_mebibytes(last)}"
+    if reason is Reason.STALLED:
+        return f"back to the limit before: {case.evidence.stall or 'it waited for memory under a lower one'}"
     if reason is Reason.TREND:
         return f"its memory rises above what was forecast, to {in_mebibytes(case.state.fast_level_bytes)}"
     if reason is Reason.IN_USE:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from foresize_forecast import fast, ladder
@@ -13,10 +13,11 @@ from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.podchange import PodNeeds, Proven, change
 from foresize_forecast.podroom import PodChange
-from foresize_forecast.pods import PodView, Room
+from foresize_forecast.pods import ContainerView, PodView, Room
 from foresize_forecast.reasons import Blocked
 from foresize_forecast.sizes import QosClass, Size, WorkloadPolicy
-from foresize_forecast.state import REVISIONS_KEPT, WorkloadState
+from foresize_forecast.stalls import Waiting, stall
+from foresize_forecast.state import REVISIONS_KEPT, ContainerState, WorkloadState
 
 DAY_S = 86_400
 
@@ -34,6 +35,8 @@ class Observation:
         bounds: of its containers: its namespace's LimitRange, and the largest node.
         distrust: why its samples cannot be trusted to lower anything; empty if they can.
         first_samples_s: by revision, when its first sample was taken, as far as the history tells.
+        waiting: how long containers wait for memory, by (pod name, container name), of those whose limit was lowered
+            just now.
     """
 
     now_s: float
@@ -44,6 +47,7 @@ class Observation:
     bounds: Room = field(default_factory=Room)
     distrust: str = ""
     first_samples_s: Mapping[str, float] = field(default_factory=dict)
+    waiting: Mapping[tuple[str, str], Waiting] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +81,7 @@ def review(
         forecast = forecasts.get(name, NoOutlook("NotForecastYet", "its first forecast is on the way"))
         policies = (policy, asked.for_qos(seen.qos))
         known = state.container(name)
-        verdict, remembered = decide(known, _evidence(name, seen), forecast, policies, seen.now_s)
+        verdict, remembered = decide(known, _evidence(name, seen, known), forecast, policies, seen.now_s)
         verdicts[name] = verdict
         state = state.with_container(name, remembered)
     return Review(verdicts, state)
@@ -143,7 +147,7 @@ def _least(one: int | None, other: int | None) -> int | None:
     return one if other is None else other if one is None else min(one, other)
 
 
-def _evidence(name: str, seen: Observation) -> Evidence:
+def _evidence(name: str, seen: Observation, known: ContainerState) -> Evidence:
     views = [(pod, view) for pod in seen.pods if (view := pod.container(name)) is not None]
     present = max((view.size for _, view in views), key=_weight, default=seen.template[name])
     recents = [(view, seen.recent[pod.name, name]) for pod, view in views if (pod.name, name) in seen.recent]
@@ -157,10 +161,20 @@ def _evidence(name: str, seen: Observation) -> Evidence:
         sustained,
         max(rising, default=None),
         max(starts_s, default=None),
+        _stall(views, seen, known),
         next((view.heap for _, view in views if view.heap is not None), None),
         seen.bounds,
         seen.distrust,
     )
+
+
+def _stall(views: Sequence[tuple[PodView, ContainerView]], seen: Observation, known: ContainerState) -> str:
+    """What the first of its pods that waits for memory shows, while its limit was lowered just now."""
+    if not ladder.is_watched(known, seen.now_s):
+        return ""
+    measured = (seen.waiting[of] for pod, view in views if (of := (pod.name, view.name)) in seen.waiting)
+    shown = (stall(each, known.limit_changed_at_s, seen.now_s) for each in measured)
+    return next((words for words in shown if words), "")
 
 
 def _weight(size: Size) -> tuple[int, int]:

@@ -32,11 +32,11 @@ from foresize.policyreport import POLICIES, Found
 from foresize.records import Records
 from foresize.refit import Forecasts
 from foresize.resize import Refused
-from foresize.sensing import latest, sense
+from foresize.sensing import latest, sense, waits
 from foresize.settings import Settings
 from foresize.targets import Inventory, take_inventory
 from foresize.workloads import BUILT_IN, BUILT_IN_VERSION
-from foresize_forecast import breaker
+from foresize_forecast import breaker, ladder
 from foresize_forecast.pods import PodView
 from foresize_forecast.prometheus import NewestSamples, Source
 
@@ -124,6 +124,7 @@ class ActPass:
             samples = latest(self._source, {key[0] for key in managed}, now_s)
             alarm = breaker.alarm(map(self._records.state, self._records.workloads()), now_s)
             senses = {key: self._senses(one, samples, alarm) for key, one in managed.items()}
+            senses |= self._watched(managed, senses, now_s)
         self.scene = Scene(managed, assignments, senses)
         looks: dict[Key, Look] = {}
         errors: dict[str, str] = {}
@@ -222,6 +223,18 @@ class ActPass:
         foreseen = self._forecasts.foreseen.get(managed.key, Foreseen())
         senses = sense(managed.key[0], self.pods(managed), samples, foreseen, self._settings)
         return replace(senses, distrust=alarm or senses.distrust)
+
+    def _watched(self, managed: Mapping[Key, Managed], senses: Mapping[Key, Senses], now_s: float) -> dict[Key, Senses]:
+        """What is known of workloads of which a limit was lowered just now, with how long they wait for memory."""
+        watched = [key for key in managed if ladder.watches(self._records.state(key), now_s)]
+        pods = {key: [(pod.namespace, pod.name) for pod in self.pods(managed[key])] for key in watched}
+        found = waits(self._source, [pod for each in pods.values() for pod in each], now_s)
+        return {
+            key: replace(
+                senses[key], waiting={(of.pod, of.container): each for of, each in found.items() if of[:2] in pods[key]}
+            )
+            for key in watched
+        }
 
     @contextmanager
     def _kept_apart(self, managed: Managed, errors: dict[str, str]) -> Iterator[None]:

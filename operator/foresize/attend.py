@@ -31,6 +31,7 @@ from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import PodView
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.sizes import Size
+from foresize_forecast.stalls import Waiting
 from foresize_forecast.state import Attempt, WorkloadState
 from foresize_forecast.workload import Observation, Review, pod_change, review
 
@@ -65,11 +66,13 @@ class Senses:
         recent: newest samples by (pod, container).
         foreseen: its forecasts.
         distrust: why its samples or its forecast cannot be trusted to lower anything; empty if they can.
+        waiting: how long containers wait for memory, by (pod, container), of those whose limit was lowered just now.
     """
 
     recent: Mapping[tuple[str, str], Recent] = field(default_factory=dict)
     foreseen: Foreseen = field(default_factory=Foreseen)
     distrust: str = ""
+    waiting: Mapping[tuple[str, str], Waiting] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -209,6 +212,7 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
         bounds=managed.bounds,
         distrust=managed.distrust or senses.distrust or senses.foreseen.distrust,
         first_samples_s=senses.foreseen.first_samples_s,
+        waiting=senses.waiting,
     )
 
 

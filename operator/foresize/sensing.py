@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from foresize.attend import Foreseen, Senses
 from foresize.settings import Settings
 from foresize_forecast.fast import Recent
 from foresize_forecast.pods import PodView
-from foresize_forecast.prometheus import ContainerOfPod, NewestSamples, Refusal, RefusalKind, Source, newest
+from foresize_forecast.prometheus import ContainerOfPod, NewestSamples, Refusal, RefusalKind, Source, newest, waiting
+from foresize_forecast.stalls import Waiting
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,17 @@ def latest(source: Source | None, namespaces: set[str], now_s: float) -> NewestS
         logger.exception("newest samples were not read")
         refusal = Refusal(RefusalKind.BAD_ANSWER, f"what Prometheus answered could not be read: {error}")
         return NewestSamples(now_s, {}, dict.fromkeys(namespaces, refusal))
+
+
+def waits(source: Source | None, pods: Collection[tuple[str, str]], now_s: float) -> dict[ContainerOfPod, Waiting]:
+    """How long the containers of some pods (namespace, name) wait for memory; what cannot be read says nothing."""
+    if source is None or not pods:
+        return {}
+    try:
+        return waiting(source, pods, now_s)
+    except Exception:
+        logger.exception("how long containers wait for memory was not read")
+        return {}
 
 
 def sense(

@@ -86,6 +86,19 @@ def _lines() -> Iterator[str]:
     # Values that cannot be memory, each for 5 minutes of its own; 0 is a container that has exited.
     absurd = ["5e6", "NaN", "-5e6", "+Inf", "1e18", "0", "6e6"]
     yield from _series(ws, _of("absurd", "odd-0", "main"), 0, 2100, lambda t: absurd[t // 300])
+    # Limits lowered at 6000 s: slow/api-0 stands still for 31 % of the time from then on, 1 % before; calm/api-0, on
+    # the same kind of node, never does, for all its major faults; old/api-0's node measures faults only, 80 a second.
+    psi, faults = "container_pressure_memory_stalled_seconds_total", "container_memory_failures_total"
+    major = {"failure_type": "pgmajfault", "scope": "container"}
+    for namespace in ("slow", "calm"):
+        steep = 0.3 if namespace == "slow" else 0.0
+        labels = _of(namespace, "api-0", "main")
+        yield from _series(psi, labels, 0, 7200, lambda t, s=steep: (s > 0) * 0.01 * t + s * max(0, t - 6000))
+    for namespace in ("calm", "old"):
+        labels = {**_of(namespace, "api-0", "main"), **major}
+        yield from _series(faults, labels, 0, 7200, lambda t: 80 * max(0, t - 6000))
+        for other in ({"failure_type": "pgfault", "scope": "container"}, {**major, "scope": "hierarchy"}):
+            yield from _series(faults, {**labels, **other}, 0, 7200, lambda t: 9000 * t)
     # A short job: its pods never outlive their start-up.
     for i in range(3):
         pod = f"job-2930000{i}-bcdf{i + 4}"

@@ -9,6 +9,7 @@ from foresize_forecast.prometheus.newest import NewestSamples, newest
 from foresize_forecast.prometheus.promql import Matcher, parse_matchers, pod_pattern
 from foresize_forecast.prometheus.samples import ContainerOfPod
 from foresize_forecast.prometheus.source import Metric, Refusal, RefusalKind, Source
+from foresize_forecast.prometheus.waiting import waiting
 
 __all__ = [
     "ContainerOfPod",
@@ -28,4 +29,5 @@ __all__ = [
     "newest",
     "parse_matchers",
     "pod_pattern",
+    "waiting",
 ]
