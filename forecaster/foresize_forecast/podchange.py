@@ -7,15 +7,15 @@ be under way. Everything that the API server or the kubelet would refuse is foun
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
-from foresize_forecast import ladder
+from foresize_forecast import canary, ladder
 from foresize_forecast.choices import highest, in_use_bytes
 from foresize_forecast.podroom import PodChange, within_room
 from foresize_forecast.pods import ContainerView, PodView, ResizePhase, Room
 from foresize_forecast.reasons import Blocked, Obstacle
-from foresize_forecast.sizes import MIB, QosClass, Size, rounded_up
-from foresize_forecast.state import Attempt
+from foresize_forecast.sizes import MIB, QosClass, Size, WorkloadPolicy, rounded_up
+from foresize_forecast.state import Attempt, Canary
 
 DEFERRED_GIVE_UP_S = 300
 """A resize that waits this long goes back to what is in force: until then the scheduler counts the size that is not
@@ -48,6 +48,9 @@ class PodNeeds:
         attempt: the last resize asked of it.
         raise_only: whether nothing may be lowered: data is stale, or a rollout is in progress.
         now_s: Unix seconds.
+        canaries: by container name, how far a lower limit has spread.
+        siblings: living pods of its workload, itself included.
+        pace: of its policy.
     """
 
     targets: Mapping[str, Size]
@@ -58,6 +61,9 @@ class PodNeeds:
     attempt: Attempt | None
     raise_only: bool
     now_s: float
+    canaries: Mapping[str, Canary] = field(default_factory=dict)
+    siblings: int = 1
+    pace: WorkloadPolicy = field(default_factory=WorkloadPolicy)
 
 
 def change(pod: PodView, needs: PodNeeds) -> PodChange | Blocked | None:
@@ -67,8 +73,17 @@ def change(pod: PodView, needs: PodNeeds) -> PodChange | Blocked | None:
     fitted = [(c, _fitted(pod, c, needs)) for c in pod.containers if c.name in needs.targets]
     sizes = {c.name: size for c, size in fitted if not _same(size, c.size)}
     if not sizes:
-        return None
+        return _held_back(pod, needs)
     return _obstacle(pod, sizes, needs) or within_room(pod, sizes, needs.room)
+
+
+def _held_back(pod: PodView, needs: PodNeeds) -> Blocked | None:
+    """The canary, where nothing else keeps a limit from being lowered."""
+    free = replace(needs, canaries={})
+    for c in pod.containers:
+        if c.name in needs.targets and c.name in needs.canaries and not _same(_fitted(pod, c, free), c.size):
+            return canary.obstacle(needs.canaries[c.name], needs.siblings, needs.pace)
+    return None
 
 
 def way_back(pod: PodView, now_s: float) -> PodChange | None:
@@ -109,6 +124,8 @@ def _fitted(pod: PodView, container: ContainerView, needs: PodNeeds) -> Size:
     lowest = None if blind else in_use_bytes(used)
     request = _not_lowered_below(in_use, container.size.request_bytes, target.request_bytes)
     limit = container.size.limit_bytes if target.limit_bytes is None else target.limit_bytes
+    kept = canary.least_bytes(needs.canaries.get(container.name), pod.uid, container.size.limit_bytes)
+    limit = limit if limit is None else max(limit, kept)
     limit = _not_lowered_below(lowest, container.size.limit_bytes, limit)
     stale = limit == container.size.limit_bytes and ladder.cgroup_may_be_stale(container, needs.attempt)
     limit = limit - MIB if limit is not None and stale else limit

@@ -40,6 +40,8 @@ class Obstacle(StrEnum):
     INFEASIBLE = "ResizeInfeasible"
     RUNTIME_ERROR = "ResizeError"
     IN_USE = "MemoryInUse"
+    CANARY = "CanaryWatched"
+    CANARY_FAILED = "CanaryFailed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,8 @@ class WorkloadPolicy:
     """A size is lowered no sooner than this after it was last needed."""
     lead_s: int = 600
     """A request is raised this long before its peak is due."""
+    canary: int = 1
+    """Pods that try a lower limit first; 0: all at once."""
     hold_leaks: bool = False
     """Stop raising what leaks."""
 

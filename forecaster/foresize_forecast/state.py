@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import StrEnum
 from typing import Any
 
 from foresize_forecast.pods import Kill
@@ -27,6 +28,34 @@ class Change:
     after: Size
     reason: Reason
     message: str
+
+
+class Stage(StrEnum):
+    """How far a lower limit has spread over a workload's pods."""
+
+    FIRST = "First"
+    SHARE = "Share"
+    ALL = "All"
+    FAILED = "Failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Canary:
+    """A limit on its way to all pods of a workload."""
+
+    stage: Stage
+    limit_bytes: int
+    """The limit that is tried, or that all may have."""
+    held_bytes: int = 0
+    """What pods that may not have it keep at least."""
+    began_s: float = 0.0
+    """When the stage began."""
+    worn_since_s: float = 0.0
+    """Since when a pod of the stage has the limit in force; 0 where none has."""
+    pods: tuple[str, ...] = ()
+    """Uids of those that may have it."""
+    failures: int = 0
+    """In a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +87,7 @@ class ContainerState:
     fast_raises_s: tuple[float, ...] = ()
     """When the rises of the last day began."""
     last_change: Change | None = None
+    canary: Canary | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +174,7 @@ def _dump_container(state: ContainerState) -> dict[str, Any]:
             "fastLevel": state.fast_level_bytes,
             "fastUntil": state.fast_until_s,
             "fastRaises": list(state.fast_raises_s),
+            "canary": _dump_canary(state.canary),
             "lastChange": change
             and {
                 "at": change.at_s,
@@ -171,6 +202,7 @@ def _load_container(stored: Mapping[str, Any]) -> ContainerState:
         fast_level_bytes=stored.get("fastLevel", 0),
         fast_until_s=stored.get("fastUntil", 0.0),
         fast_raises_s=tuple(stored.get("fastRaises", [])),
+        canary=_load_canary(stored.get("canary")),
         last_change=change
         and Change(
             change["at"],
@@ -179,6 +211,36 @@ def _load_container(stored: Mapping[str, Any]) -> ContainerState:
             Reason(change["reason"]),
             change["message"],
         ),
+    )
+
+
+def _dump_canary(canary: Canary | None) -> dict[str, Any] | None:
+    if canary is None:
+        return None
+    return _bare(
+        {
+            "stage": str(canary.stage),
+            "limit": canary.limit_bytes,
+            "held": canary.held_bytes,
+            "beganAt": canary.began_s,
+            "wornSince": canary.worn_since_s,
+            "pods": list(canary.pods),
+            "failures": canary.failures,
+        }
+    )
+
+
+def _load_canary(stored: Mapping[str, Any] | None) -> Canary | None:
+    if stored is None:
+        return None
+    return Canary(
+        Stage(stored["stage"]),
+        stored.get("limit", 0),
+        stored.get("held", 0),
+        began_s=stored.get("beganAt", 0.0),
+        worn_since_s=stored.get("wornSince", 0.0),
+        pods=tuple(stored.get("pods", [])),
+        failures=stored.get("failures", 0),
     )
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from foresize_forecast import fast, ladder
+from foresize_forecast import canary, fast, ladder
+from foresize_forecast.bounds import clamp
 from foresize_forecast.choices import LIMIT_DAYS, REQUEST_DAYS, Evidence
 from foresize_forecast.decide import Verdict, decide
 from foresize_forecast.fast import Recent
@@ -15,9 +16,9 @@ from foresize_forecast.podchange import PodNeeds, Proven, change
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import ContainerView, PodView, Room
 from foresize_forecast.reasons import Blocked
-from foresize_forecast.sizes import QosClass, Size, WorkloadPolicy
+from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, QosClass, Size, WorkloadPolicy
 from foresize_forecast.stalls import Waiting, stall
-from foresize_forecast.state import REVISIONS_KEPT, ContainerState, WorkloadState
+from foresize_forecast.state import REVISIONS_KEPT, Canary, ContainerState, WorkloadState
 
 DAY_S = 86_400
 
@@ -56,6 +57,8 @@ class Review:
 
     verdicts: Mapping[str, Verdict]
     state: WorkloadState
+    pace: WorkloadPolicy = field(default_factory=WorkloadPolicy)
+    """Of the policy that it was made under."""
 
 
 def review(
@@ -82,9 +85,20 @@ def review(
         policies = (policy, asked.for_qos(seen.qos))
         known = state.container(name)
         verdict, remembered = decide(known, _evidence(name, seen, known), forecast, policies, seen.now_s)
-        verdicts[name] = verdict
-        state = state.with_container(name, remembered)
-    return Review(verdicts, state)
+        worn = [(pod, view) for pod in seen.pods if (view := pod.container(name)) is not None]
+        spread = canary.advanced(known.canary, verdict.target.limit_bytes, worn, policy, seen.now_s)
+        verdicts[name] = _born_as_others(verdict, spread, policies[1], seen.bounds)
+        state = state.with_container(name, replace(remembered, canary=spread))
+    return Review(verdicts, state, policy)
+
+
+def _born_as_others(verdict: Verdict, spread: Canary | None, policy: ContainerPolicy, bounds: Room) -> Verdict:
+    """New pods get no lower limit than those have that wait for the canary."""
+    size, least = verdict.creation, canary.at_birth_bytes(spread)
+    if size is None or size.limit_bytes is None or size.limit_bytes >= least:
+        return verdict
+    request = least if policy.limit is LimitStrategy.EQUAL_REQUEST else size.request_bytes
+    return replace(verdict, creation=clamp(Size(request, least), policy, bounds))
 
 
 def pod_change(pod: PodView, found: Review, seen: Observation, room: Room) -> PodChange | Blocked | None:
@@ -108,6 +122,9 @@ def pod_change(pod: PodView, found: Review, seen: Observation, room: Room) -> Po
         attempt=found.state.attempts.get(pod.uid),
         raise_only=bool(seen.distrust),
         now_s=seen.now_s,
+        canaries={name: c for name in found.verdicts if (c := found.state.container(name).canary) is not None},
+        siblings=len(seen.pods),
+        pace=found.pace,
     )
     return change(pod, needs)
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 from foresize.events import Events, Regarding
 from foresize.forecasts import Look, present, time_to_limit
 from foresize.quantities import people
+from foresize_forecast.canary import obstacle
 from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.plan import Forecasted
+from foresize_forecast.reasons import Obstacle
+from foresize_forecast.state import Stage
 
 DAY_S = 86_400
 
@@ -25,6 +28,10 @@ class Announcer:
             if change is not None and change.at_s == look.seen.now_s:
                 self._events.normal(record, str(change.reason), f"{name}: {change.message}")
             self._tell_leak(record, look, name)
+            canary = look.review.state.container(name).canary
+            if canary is not None and canary.stage is Stage.FAILED and canary.began_s == look.seen.now_s:
+                words = f"{name}: {obstacle(canary, len(look.seen.pods), look.review.pace).message}; all pods go back"
+                self._events.warning(record, str(Obstacle.CANARY_FAILED), words)
 
     def _tell_leak(self, record: Regarding, look: Look, name: str) -> None:
         forecast = look.forecasts.get(name)

@@ -140,7 +140,8 @@ class Attendant:
         if managed.resizes:
             found = review(state, seen, forecasts, managed.policy.workload)
         else:
-            found = _unapplied(review(_untargeted(state), seen, forecasts, managed.policy.workload), state)
+            pace = replace(managed.policy.workload, canary=0)  # nothing is lowered, so nothing is spread
+            found = _unapplied(review(_untargeted(state), seen, forecasts, pace), state)
         look = Look(seen, found, forecasts, applies=managed.policy.in_place, quiet=managed.quiet)
         if not managed.resizes:
             return look
@@ -173,7 +174,7 @@ class Attendant:
             state = state.with_attempt(order.pod.uid, attempt)
             if obstacle is not None:
                 blocked[order.pod.name] = obstacle
-        return replace(look, review=Review(look.review.verdicts, state), blocked=blocked)
+        return replace(look, review=replace(look.review, state=state), blocked=blocked)
 
     def _send(self, managed: Managed, look: Look, order: _Order, attempt: Attempt) -> tuple[Attempt, Blocked | None]:
         """One patch, its Event, and what to remember of it."""
@@ -228,7 +229,7 @@ def _unapplied(found: Review, before: WorkloadState) -> Review:
         name: replace(c, last_change=before.container(name).last_change, limit_changed_at_s=0.0)
         for name, c in shown.containers.items()
     }
-    return Review(found.verdicts, replace(shown, containers=containers))
+    return replace(found, state=replace(shown, containers=containers))
 
 
 def _reason(look: Look, order: _Order) -> str:

@@ -36,10 +36,11 @@ DEFAULTS: Mapping[str, Any] = {
     "spec.startup.ignore": "5m",
     "spec.pace.lead": "10m",
     "spec.pace.cooldown": "2h",
+    "spec.rollout.canary": 1,
     "spec.leak.action": "Alert",
 }
 """The CRD's, by path; `[]` stands for any row."""
-UNUSED = ("idle", "rollout", "disruption", "budget")
+UNUSED = ("idle", "disruption", "budget")
 """Fields of the spec that are accepted and that this release does nothing with."""
 NAMESPACED, CLUSTER_SCOPED = "MemoryPolicy", "ClusterMemoryPolicy"
 """The two kinds of policy."""
@@ -238,6 +239,7 @@ def _workload(spec: Fields) -> WorkloadPolicy:
         startup_ignore_s=spec.group("startup").span_s("ignore", "0s", "2h"),
         cooldown_s=pace.span_s("cooldown", "10s", "24h"),
         lead_s=pace.span_s("lead", "0s", "6h"),
+        canary=int(spec.group("rollout").number("canary", 0, 1000)),
         hold_leaks=spec.group("leak").choice("action", {"Alert": False, "Hold": True, "Restart": False}),
     )
     for wrong in _contradictions(asked):

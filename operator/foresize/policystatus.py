@@ -21,7 +21,7 @@ GIVES_WAY = "NamespacePolicyFirst"
 """A namespace's own policy has a workload that a ClusterMemoryPolicy selects too."""
 MOST_NAMED = 50
 """Workloads in one message; a cluster's policy may select thousands."""
-SOON_OVER = frozenset({Obstacle.RESIZE_IN_PROGRESS, Obstacle.NOT_READY_TO_RESIZE, Obstacle.BACK_OFF})
+SOON_OVER = frozenset({Obstacle.RESIZE_IN_PROGRESS, Obstacle.NOT_READY_TO_RESIZE, Obstacle.BACK_OFF, Obstacle.CANARY})
 
 
 @dataclass(frozen=True, slots=True)
