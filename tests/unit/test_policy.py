@@ -116,7 +116,6 @@ def test_what_this_release_does_nothing_with_is_named() -> None:
         apply={"running": "InPlaceOrEvict", "template": True},
         leak={"action": "Restart"},
         idle={},
-        rollout={"canary": 0},
         disruption={"evictionsPerHour": 0},
         budget="16Gi",
     )
@@ -127,7 +126,6 @@ def test_what_this_release_does_nothing_with_is_named() -> None:
         "spec.apply.running=InPlaceOrEvict",
         "spec.leak.action=Restart",
         "spec.idle",
-        "spec.rollout",
         "spec.disruption",
         "spec.budget",
     ) == found.not_acted_on
