@@ -58,11 +58,11 @@ def test_one_pod_tries_a_lower_limit_and_its_kill_spares_the_others(
 def test_a_limit_that_is_borne_reaches_all(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
-    """One pod, and after a watch of ten seconds without harm both others, in that order."""
+    """One pod, and after a watch of ten seconds without harm both others."""
     pod = deploy(cluster, namespace, replicas=3, limit="512Mi")
     since = cluster.audit.mark()
     cluster.apply(policy(**KNOWN), namespace=namespace)
-    started = operator(prometheus(history=past(pod, 40, hours=48)).url)
+    started = operator(prometheus(history=past(pod, 180, hours=48)).url)
 
     wait_for("all three to be lowered", lambda: len(_all_lowered(cluster, namespace)) == 3, 60)
     written = [each.name for each in resizes(cluster, started, namespace, since) if _sets_limit(each.body)]
