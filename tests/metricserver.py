@@ -19,12 +19,19 @@ Container = tuple[str, str, str]
 class Metrics:
     """Containers that use the same at every moment that is asked for, by bytes. `down` makes every query fail.
 
-    `since_s` tells of those that have not always been there from when on they were, Unix seconds.
+    `since_s` tells of those that have not always been there from when on they were, Unix seconds, and `until_s` of
+    those that have ended when that was.
     """
 
-    def __init__(self, steady: dict[Container, float], since_s: dict[Container, float] | None = None) -> None:
+    def __init__(
+        self,
+        steady: dict[Container, float],
+        since_s: dict[Container, float] | None = None,
+        until_s: dict[Container, float] | None = None,
+    ) -> None:
         self.steady = steady
         self.since_s = since_s or {}
+        self.until_s = until_s or {}
         self.queries: list[str] = []
         self.down = False
 
@@ -40,7 +47,11 @@ class Metrics:
         series = [
             {
                 "metric": {"namespace": namespace, "pod": pod, "container": container},
-                "values": [[at, str(value)] for at in range(start, end + 1, step) if at >= self.since_s.get(of, at)],
+                "values": [
+                    [at, str(value)]
+                    for at in range(start, end + 1, step)
+                    if self.since_s.get(of, at) <= at <= self.until_s.get(of, at)
+                ],
             }
             for of, value in self.steady.items()
             for namespace, pod, container in [of]

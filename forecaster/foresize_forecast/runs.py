@@ -10,6 +10,7 @@ run that has ended is judged by the plan it had, and where lowering would have c
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -17,7 +18,7 @@ import numpy as np
 from foresize_forecast.headroom import KILL_PRICE, headroom
 from foresize_forecast.runs_digest import LEVELS, Pace, RunDigest, filled
 from foresize_forecast.runs_plan import COLD_FACTOR, Basis, RunPlan, steady
-from foresize_forecast.runs_slots import Alike, alike
+from foresize_forecast.runs_slots import Alike, alike, likely_starts_s
 from foresize_forecast.series import FloatArray, IntArray
 
 MIN_RUNS = 3
@@ -52,9 +53,34 @@ def size(history: RunHistory, starts_s: float | None = None, price: float = KILL
     """
     if len(history.runs) < MIN_RUNS:
         return _declared(history)
-    chosen = Alike("", history.runs) if starts_s is None else alike(history.runs, starts_s, price)
+    return _planned(
+        history, Alike("", history.runs) if starts_s is None else alike(history.runs, starts_s, price), price
+    )
+
+
+def upcoming(history: RunHistory, now_s: float, horizon_s: float, price: float = KILL_PRICE) -> RunPlan:
+    """The plan that is enough for whichever run starts next, where nobody is there to size it when it does.
+
+    Of the hours within the horizon in which a run is likely to start, the one whose runs need most.
+
+    Args:
+        history: the runs before it.
+        now_s: Unix seconds.
+        horizon_s: for how long the plan has to hold.
+        price: what a failed attempt costs.
+
+    Worked: 100 MiB each night, 1000 on Sundays, asked on a Friday noon for a day: Saturday's night, 100. Asked on
+    Saturday noon: Sunday's, 1000.
+    """
+    if len(history.runs) < MIN_RUNS:
+        return _declared(history)
+    starts_s = likely_starts_s(history.runs, now_s, horizon_s)
+    choices = [alike(history.runs, each, price) for each in starts_s] or [Alike("", history.runs)]
+    return _planned(history, max(choices, key=lambda each: _peak_bytes(each.runs, price)), price)
+
+
+def _planned(history: RunHistory, chosen: Alike, price: float) -> RunPlan:
     start = _with_room(np.array([run.start for run in chosen.runs]), price)
-    peak = _with_room(np.array([[run.peak_bytes] for run in chosen.runs]), price)
     factors = _factors(np.array([run.rises for run in chosen.runs]), price)
     message = f"from {len(chosen.runs)} runs {chosen.name}".rstrip()
     lowered, raised = np.sum([run.costs for run in chosen.runs], axis=0)
@@ -64,10 +90,14 @@ def size(history: RunHistory, starts_s: float | None = None, price: float = KILL
         pace=history.pace,
         start=np.maximum.accumulate(start),
         factors=factors,
-        peak_bytes=float(peak[0]),
+        peak_bytes=_peak_bytes(chosen.runs, price),
         lowers=bool(lowered <= raised),
         ceiling_bytes=_ceiling(history),
     )
+
+
+def _peak_bytes(runs: Sequence[RunDigest], price: float) -> float:
+    return float(_with_room(np.array([[run.peak_bytes] for run in runs]), price)[0])
 
 
 def judged(run: RunDigest, plan: RunPlan, usage: FloatArray, price: float = KILL_PRICE) -> RunDigest:

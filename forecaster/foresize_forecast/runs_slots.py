@@ -53,6 +53,18 @@ def alike(runs: Sequence[RunDigest], starts_s: float, price: float) -> Alike:
     return best
 
 
+def likely_starts_s(runs: Sequence[RunDigest], now_s: float, horizon_s: float) -> list[float]:
+    """The full hours of a span in which a run is likely to start, Unix seconds, by the hours in which runs did.
+
+    Hours of the week where the runs are of more than a week; before that hours of the day.
+    """
+    starts_s = [run.started_s for run in runs]
+    period_s = WEEK_S if max(starts_s) - min(starts_s) > WEEK_S else DAY_S
+    seen = {each % period_s // HOUR_S for each in starts_s}
+    hours_s = [HOUR_S * each for each in range(int(now_s // HOUR_S), int((now_s + horizon_s) // HOUR_S) + 1)]
+    return [float(each) for each in hours_s if each % period_s // HOUR_S in seen]
+
+
 def _slots(runs: Sequence[RunDigest], starts_s: float) -> Iterator[Alike]:
     for name, period_s in (("of this hour of the day", DAY_S), ("of this hour of the week", WEEK_S)):
         place = starts_s % period_s // HOUR_S

@@ -38,6 +38,7 @@ class Observation:
         first_samples_s: by revision, when its first sample was taken, as far as the history tells.
         waiting: how long containers wait for memory, by (pod name, container name), of those whose limit was lowered
             just now.
+        ended: pods that were killed for good and are still there to tell of it.
     """
 
     now_s: float
@@ -49,6 +50,7 @@ class Observation:
     distrust: str = ""
     first_samples_s: Mapping[str, float] = field(default_factory=dict)
     waiting: Mapping[tuple[str, str], Waiting] = field(default_factory=dict)
+    ended: tuple[PodView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +77,7 @@ def review(
         forecasts: by container name; a container that is missing has no forecast yet.
         policy: what its MemoryPolicy asks.
     """
-    state = _kept_current(_with_kills(state, seen, policy.window_s), seen)
+    state = _kept_current(with_kills(state, seen, policy.window_s), seen)
     verdicts: dict[str, Verdict] = {}
     for name in sorted(seen.template):
         asked = policy.container(name)
@@ -198,12 +200,12 @@ def _weight(size: Size) -> tuple[int, int]:
     return (size.limit_bytes or 0, size.request_bytes or 0)
 
 
-def _with_kills(state: WorkloadState, seen: Observation, window_s: int) -> WorkloadState:
+def with_kills(state: WorkloadState, seen: Observation, window_s: int) -> WorkloadState:
     """The ladder climbed for every kill that a pod's status tells, also one that happened while nobody watched.
 
     A status tells of a kill for as long as the pod lives; one that is older than the window has been forgotten.
     """
-    for pod in seen.pods:
+    for pod in (*seen.pods, *seen.ended):
         for view in pod.containers:
             if view.last_kill is not None and seen.now_s - view.last_kill.at_s <= window_s:
                 taught = ladder.after_kill(state.container(view.name), view.last_kill)

@@ -215,14 +215,15 @@ class ActPass:
 
     def pods(self, managed: Managed) -> tuple[PodView, ...]:
         """The living pods of a workload, as the watch knows them now."""
-        if managed.workload.api_version == BUILT_IN_VERSION:
+        if managed.workload.runs or managed.workload.api_version == BUILT_IN_VERSION:
             return self._watch.pods_of(*managed.key)
         return tuple(pod for pod in self._watch.snapshot().values() if managed.owns(pod))
 
     def _senses(self, managed: Managed, samples: NewestSamples, alarm: str) -> Senses:
         foreseen = self._forecasts.foreseen.get(managed.key, Foreseen())
         senses = sense(managed.key[0], self.pods(managed), samples, foreseen, self._settings)
-        return replace(senses, distrust=alarm or senses.distrust)
+        ended = self._watch.killed_of(*managed.key) if managed.workload.runs else ()
+        return replace(senses, distrust=alarm or senses.distrust, ended=ended)
 
     def _watched(self, managed: Mapping[Key, Managed], senses: Mapping[Key, Senses], now_s: float) -> dict[Key, Senses]:
         """What is known of workloads of which a limit was lowered just now, with how long they wait for memory."""

@@ -30,7 +30,8 @@ from foresize_forecast.podchange import after_refusal, way_back
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import PodView
 from foresize_forecast.reasons import Blocked, Obstacle
-from foresize_forecast.sizes import Size
+from foresize_forecast.runreview import RunsKnown, review_runs, run_change
+from foresize_forecast.sizes import Size, WorkloadPolicy
 from foresize_forecast.stalls import Waiting
 from foresize_forecast.state import Attempt, WorkloadState
 from foresize_forecast.workload import Observation, Review, pod_change, review
@@ -50,12 +51,14 @@ class Foreseen:
         first_samples_s: by revision, when its first sample was taken, as far as pods' names tell.
         distrust: why it cannot be trusted to lower anything (partial data); empty if it can.
         made_at_s: when it was made.
+        runs: by container name, where its pods are runs.
     """
 
     forecasts: Mapping[str, Forecasted | NoOutlook] = field(default_factory=dict)
     first_samples_s: Mapping[str, float] = field(default_factory=dict)
     distrust: str = ""
     made_at_s: float = 0.0
+    runs: Mapping[str, RunsKnown] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,12 +70,14 @@ class Senses:
         foreseen: its forecasts.
         distrust: why its samples or its forecast cannot be trusted to lower anything; empty if they can.
         waiting: how long containers wait for memory, by (pod, container), of those whose limit was lowered just now.
+        ended: pods of it that were killed for good and are still there.
     """
 
     recent: Mapping[tuple[str, str], Recent] = field(default_factory=dict)
     foreseen: Foreseen = field(default_factory=Foreseen)
     distrust: str = ""
     waiting: Mapping[tuple[str, str], Waiting] = field(default_factory=dict)
+    ended: tuple[PodView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,11 +143,12 @@ class Attendant:
     def _attend(self, managed: Managed, seen: Observation, senses: Senses, only: str | None) -> Look:
         state, forecasts = self._records.state(managed.key), senses.foreseen.forecasts
         if managed.resizes:
-            found = review(state, seen, forecasts, managed.policy.workload)
+            found = _reviewed(managed, state, seen, senses, managed.policy.workload)
         else:
             pace = replace(managed.policy.workload, canary=0)  # nothing is lowered, so nothing is spread
-            found = _unapplied(review(_untargeted(state), seen, forecasts, pace), state)
-        look = Look(seen, found, forecasts, applies=managed.policy.in_place, quiet=managed.quiet)
+            found = _unapplied(_reviewed(managed, _untargeted(state), seen, senses, pace), state)
+        plans = {name: each.plan for name, each in senses.foreseen.runs.items()}
+        look = Look(seen, found, forecasts, applies=managed.policy.in_place, quiet=managed.quiet, plans=plans)
         if not managed.resizes:
             return look
         return self._act(managed, look, [pod for pod in seen.pods if only in {None, pod.uid}])
@@ -151,7 +157,9 @@ class Attendant:
         orders: list[_Order] = []
         blocked: dict[str, Blocked] = {}
         for pod in pods:
-            wanted = pod_change(pod, look.review, look.seen, self.spending.left(pod, managed.room(pod)))
+            wanted = (run_change if managed.workload.runs else pod_change)(
+                pod, look.review, look.seen, self.spending.left(pod, managed.room(pod))
+            )
             given_up = way_back(pod, look.seen.now_s)
             if given_up is not None:
                 orders.append(_Order(pod, given_up, gives_up=True))
@@ -214,7 +222,16 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
         distrust=managed.distrust or senses.distrust or senses.foreseen.distrust,
         first_samples_s=senses.foreseen.first_samples_s,
         waiting=senses.waiting,
+        ended=senses.ended,
     )
+
+
+def _reviewed(
+    managed: Managed, state: WorkloadState, seen: Observation, senses: Senses, policy: WorkloadPolicy
+) -> Review:
+    if managed.workload.runs:
+        return review_runs(state, seen, senses.foreseen.runs, policy)
+    return review(state, seen, senses.foreseen.forecasts, policy)
 
 
 def _untargeted(state: WorkloadState) -> WorkloadState:

@@ -59,7 +59,7 @@ def entry(managed: Managed, look: Look, written: Json) -> Entry:
     state, now_s = look.review.state, look.seen.now_s
     sizes = creation_sizes(look.review, look.seen, managed.workload.replicas, managed.quota)
     undecided = {name for name in look.review.verdicts.keys() - sizes.keys() if _fits(written.get(name, {}), managed)}
-    if look.seen.pods and not state.revisions:
+    if managed.workload.runs or (look.seen.pods and not state.revisions):
         return Entry(sizes, None, undecided)
     return Entry(sizes, [each for each in state.revisions if proven(state, each, now_s).limit], undecided)
 

@@ -11,7 +11,7 @@ from foresize.quantities import memory_bytes, people
 from foresize.records import API_VERSION, object_name
 
 Json = Mapping[str, Any]
-KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet")
+KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job")
 """Tried in this order where a workload is named without its kind."""
 
 

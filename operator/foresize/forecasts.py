@@ -11,6 +11,7 @@ from foresize_forecast.decide import Verdict
 from foresize_forecast.outlook import NoOutlook, Outlook, Score, ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Blocked
+from foresize_forecast.runs_plan import Basis, RunPlan
 from foresize_forecast.sizes import Size, rounded_up
 from foresize_forecast.state import ContainerState
 from foresize_forecast.workload import Observation, Review
@@ -18,6 +19,8 @@ from foresize_forecast.workload import Observation, Review
 MAX_ROWS = 100
 """Containers in one object: etcd takes 1.5 MiB, and a reader less."""
 DAY_S = 86_400
+RUNS = "Runs"
+"""In the place of a model's name, where the runs before say what the next one needs."""
 Json = dict[str, Any]
 
 
@@ -32,6 +35,7 @@ class Look:
         applies: whether the policy lets running pods be resized.
         quiet: why nothing is written to this workload (paused, opted out, conflict); empty if something may be.
         blocked: by pod name, what stands in its way.
+        plans: by container name, of the next run, where its pods are runs.
     """
 
     seen: Observation
@@ -40,6 +44,7 @@ class Look:
     applies: bool
     quiet: str = ""
     blocked: Mapping[str, Blocked] = field(default_factory=dict)
+    plans: Mapping[str, RunPlan] = field(default_factory=dict)
 
 
 def status_of(look: Look) -> Json:
@@ -78,7 +83,14 @@ def _row(name: str, verdict: Verdict, look: Look) -> Json:
     forecast = look.forecasts.get(name)
     if isinstance(forecast, Forecasted):
         row |= _forecast(forecast, now)
-    return _bare(row)
+    return _bare(row | _run(look.plans.get(name)))
+
+
+def _run(plan: RunPlan | None) -> Json:
+    """The peak of the runs that speak for the next one, with its room."""
+    if plan is None or plan.basis is Basis.DECLARED:
+        return {}
+    return {"peak": quantity(rounded_up(plan.peak_bytes)), "model": RUNS}
 
 
 def _heap(name: str, seen: Observation) -> str | None:
@@ -155,7 +167,7 @@ def _summary(look: Look) -> Json:
             "model": outlook.model,
             "shape": str(outlook.shape.kind),
         }
-    return _bare(line)
+    return _bare(line | _run(look.plans.get(name)))
 
 
 def _state(verdict: Verdict, look: Look) -> str:

@@ -18,6 +18,7 @@ from foresize.attend import Attendant
 from foresize.events import Events
 from foresize.managed import Managed
 from foresize.quantities import memory_bytes
+from foresize.workloads import scheduled
 from foresize_forecast.pods import ContainerView, PodView
 from foresize_forecast.sizes import Size
 
@@ -54,6 +55,8 @@ class KillPath:
             logger.info(
                 "%s/%s: %s was OOM-killed at its limit of %s bytes", pod.namespace, pod.name, container.name, limit
             )
+            if managed.workload.runs:  # the next attempt is born in ten seconds
+                self._wake()
 
     def on_running(self, pod: PodView, container: ContainerView) -> None:
         """A container runs: if it was killed before, its pod is looked at now."""
@@ -97,7 +100,7 @@ class KillPath:
 
 def _manager(scene: Scene, pod: PodView) -> Managed | None:
     """The workload that a pod belongs to, if one is managed."""
-    direct = scene.managed.get((pod.namespace, pod.owner))
+    direct = scene.managed.get((pod.namespace, pod.owner)) or scene.managed.get((pod.namespace, scheduled(pod.owner)))
     if direct is not None:
         return direct
     return next((managed for managed in scene.managed.values() if managed.owns(pod)), None)

@@ -10,7 +10,7 @@ from foresize.labels import matches
 from foresize.policy import Policy
 from foresize.records import Subject
 from foresize.targets import Inventory
-from foresize.workloads import BUILT_IN_VERSION, Workload
+from foresize.workloads import BUILT_IN_VERSION, Workload, scheduled
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.sizes import QosClass, Size
 
@@ -91,7 +91,10 @@ def owns(workload: Workload, pod: PodView) -> bool:
     """Whether a pod is a workload's: by its controller, or by labels where the controller is not the target."""
     if pod.namespace != workload.namespace:
         return False
-    if pod.owner == f"{workload.kind}/{workload.name}":
+    key = workload.key[1]
+    if workload.runs:
+        return key in {pod.owner, scheduled(pod.owner)}
+    if pod.owner == key:
         return True
     return workload.api_version != BUILT_IN_VERSION and matches(workload.selector, pod.labels)
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from foresize.workloads import scheduled
 from foresize_forecast.pods import PodView
 
 
@@ -27,6 +29,8 @@ class Pods:
         self._lock = threading.Lock()
         self._known: dict[str, Known] = {}
         self._owned: defaultdict[tuple[str, str], dict[str, PodView]] = defaultdict(dict)
+        self._killed: defaultdict[tuple[str, str], dict[str, PodView]] = defaultdict(dict)
+        """Pods that ended for good by a kill and are still there."""
         self._requested: Counter[str] = Counter()
 
     def put(self, uid: str, now: Known) -> Known | None:
@@ -39,8 +43,9 @@ class Pods:
             before = self._forget(uid)
             self._known[uid] = now
             self._requested[now.node] += now.requested_bytes
-            if now.view is not None and not now.finished:
-                self._owned[now.namespace, now.view.owner][uid] = now.view
+            for index, owner in self._places(now):
+                if now.view is not None:
+                    index[now.namespace, owner][uid] = now.view
             return before
 
     def drop(self, uid: str) -> None:
@@ -66,6 +71,11 @@ class Pods:
         with self._lock:
             return tuple(self._owned.get((namespace, owner), {}).values())
 
+    def killed(self, namespace: str, owner: str) -> tuple[PodView, ...]:
+        """Those of a controller that ended for good by a kill and are still there."""
+        with self._lock:
+            return tuple(self._killed.get((namespace, owner), {}).values())
+
     def requested(self) -> dict[str, int]:
         """Bytes by node, of all pods."""
         with self._lock:
@@ -78,9 +88,18 @@ class Pods:
         self._requested[known.node] -= known.requested_bytes
         if not self._requested[known.node]:
             del self._requested[known.node]
-        if known.view is not None and not known.finished:
-            key = (known.namespace, known.view.owner)
-            del self._owned[key][uid]
-            if not self._owned[key]:
-                del self._owned[key]
+        for index, owner in self._places(known):
+            del index[known.namespace, owner][uid]
+            if not index[known.namespace, owner]:
+                del index[known.namespace, owner]
         return known
+
+    def _places(self, known: Known) -> Iterator[tuple[defaultdict[tuple[str, str], dict[str, PodView]], str]]:
+        """Under which owners a pod is found, and in which index: a CronJob's under its Job and under the CronJob."""
+        if known.view is None:
+            return
+        killed = any(each.last_kill for each in known.view.containers)
+        if not known.finished or killed:
+            index = self._killed if known.finished else self._owned
+            owner = known.view.owner
+            yield from ((index, each) for each in ([owner, scheduled(owner)] if scheduled(owner) else [owner]))

@@ -123,7 +123,7 @@ def _nothing(found: Findings) -> str:
     if found.policy.namespace_selector is not None and not found.namespaces:
         return "its namespaceSelector matches no namespace; kube-system and Foresize's own are never matched"
     where = "this namespace" if found.policy.namespace_selector is None else "any of its namespaces"
-    return f"its selector matches no Deployment, StatefulSet, DaemonSet or ReplicaSet in {where}"
+    return f"its selector matches no Deployment, StatefulSet, DaemonSet, ReplicaSet or CronJob in {where}"
 
 
 def _silence(found: Findings) -> Quiet | None:
@@ -167,7 +167,7 @@ def _history(found: Findings) -> Condition:
     ]
     if unknown:
         return Condition("HistoryAvailable", status=False, reason="NoForecast", message=unknown[0])
-    if any(not look.forecasts for look in found.looks):
+    if any(not look.forecasts and not look.plans for look in found.looks):
         words = "the first forecasts are on the way"
         return Condition("HistoryAvailable", status=False, reason="FetchingHistory", message=words)
     return Condition("HistoryAvailable", status=True, reason="Forecast", message="every container has a forecast")

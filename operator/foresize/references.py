@@ -1,4 +1,4 @@
-"""A workload by its name: whatever kind has a pod template of apps/v1 or a scale subresource."""
+"""A workload by its name: of apps/v1 or batch/v1, or of any kind with a scale subresource."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 from foresize.kubeapi import Api, ApiError, NotFound
 from foresize.labels import parse
 from foresize.policy import Ref
-from foresize.workloads import BUILT_IN, BUILT_IN_VERSION, Workload, read
+from foresize.workloads import BATCH, BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION, Workload, read
 
 Json = dict[str, Any]
 
@@ -29,7 +29,9 @@ def find(api: Api, namespace: str, ref: Ref) -> Workload | str:
 
 
 def by_scale(api: Api, namespace: str, ref: Ref, known: Workload | None) -> Workload | str:
-    """A workload of any kind with a scale subresource, or why it cannot be one."""
+    """A workload of batch/v1, or of any kind with a scale subresource, or why it cannot be one."""
+    if ref.api_version == BATCH_VERSION and ref.kind in BATCH:
+        return _of_batch(api, namespace, ref, known)
     prefix = f"/api/{ref.api_version}" if "/" not in ref.api_version else f"/apis/{ref.api_version}"
     try:
         resources = api.get(prefix).get("resources", [])
@@ -48,6 +50,20 @@ def by_scale(api: Api, namespace: str, ref: Ref, known: Workload | None) -> Work
     except ApiError as error:
         return known or f"{ref.kind} {ref.name} could not be read: {error.message}"
     return _scalable(item, scale, ref)
+
+
+def _of_batch(api: Api, namespace: str, ref: Ref, known: Workload | None) -> Workload | str:
+    """A CronJob or a Job. A Job that is deleted after each run is taken to be as it was."""
+    try:
+        item = api.get(f"/apis/{BATCH_VERSION}/namespaces/{namespace}/{BATCH[ref.kind]}/{ref.name}")
+    except NotFound:
+        absent = f"there is no {ref.kind} {ref.name} ({ref.api_version}) in {namespace}"
+        return (known if ref.kind == "Job" else None) or absent
+    except ApiError as error:
+        return known or f"{ref.kind} {ref.name} could not be read: {error.message}"
+    if owner := controller(item):
+        return f"{ref.kind} {ref.name} belongs to {owner['kind']} {owner['name']}: name that one"
+    return read(item, ref.kind, ref.api_version)
 
 
 def _scalable(item: Json, scale: Json, ref: Ref) -> Workload | str:

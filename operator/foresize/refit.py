@@ -14,6 +14,7 @@ import numpy as np
 from foresize.attend import Foreseen
 from foresize.fits import FIT_FAILED, Fitter
 from foresize.guard import Assignment
+from foresize.runrefit import runs_foreseen
 from foresize.workloads import Workload
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Family, Wish, pool
@@ -27,6 +28,7 @@ from foresize_forecast.prometheus import (
     grid_until,
     history,
     pod_pattern,
+    run_step_s,
 )
 from foresize_forecast.series import ContainerKey, PerContainer
 from foresize_forecast.sizing import kill_cost_bytes
@@ -79,11 +81,11 @@ class Forecasts:
         """
         errors = []
         ordered = sorted(assignments, key=_grid_of)
-        for (window_s, step_s), group in groupby(ordered, key=_grid_of):
+        for (window_s, step_s, runs), group in groupby(ordered, key=_grid_of):
             batch = list(group)
             try:
                 answer = history(source, [_request(each) for each in batch], grid_until(now_s, window_s, step_s))
-                made = _foresee(pool, batch, answer)
+                made = {} if runs else _foresee(pool, batch, answer)
                 for each in batch:
                     self._learn(each, made.get(each.workload.key, {}), answer, now_s, interval_s)
             except Exception as error:  # noqa: BLE001 - raised below: those of another window have no part in it
@@ -106,6 +108,8 @@ class Forecasts:
             known = self.foreseen.get(key, Foreseen())
             unknown = dict.fromkeys(assignment.workload.template, NoOutlook(str(refusal.kind), refusal.message))
             kept = replace(known, distrust=refusal.message, forecasts=known.forecasts or unknown)
+        elif assignment.workload.runs:
+            kept = runs_foreseen(assignment, answer, now_s)
         else:
             kept = _over(self.foreseen.get(key), _foreseen(assignment, forecasts, answer, now_s))
         wait_s = min(RETRY_S, interval_s) if refusal is not None else _spread(key, interval_s)
@@ -142,9 +146,10 @@ def _version(assignment: Assignment) -> tuple[str, int]:
     return assignment.policy.uid, assignment.policy.generation
 
 
-def _grid_of(assignment: Assignment) -> tuple[int, int]:
-    asked = assignment.policy.workload
-    return asked.window_s, asked.step_s
+def _grid_of(assignment: Assignment) -> tuple[int, int, bool]:
+    """(window, step, whether it is read for runs)."""
+    asked, runs = assignment.policy.workload, assignment.workload.runs
+    return asked.window_s, run_step_s(asked.window_s, asked.step_s) if runs else asked.step_s, runs
 
 
 def _request(assignment: Assignment) -> HistoryRequest:
@@ -155,6 +160,7 @@ def _request(assignment: Assignment) -> HistoryRequest:
         pods=pod_pattern(workload.kind, workload.name),
         startup_ignore_s=policy.workload.startup_ignore_s,
         metric=policy.metric,
+        by_pod=workload.runs,
     )
 
 

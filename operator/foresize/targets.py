@@ -15,14 +15,17 @@ from foresize.labels import matches
 from foresize.policy import Policy
 from foresize.quantities import memory_bytes
 from foresize.references import by_scale, controller
-from foresize.workloads import BUILT_IN, BUILT_IN_VERSION, Workload, opted_out, read
+from foresize.workloads import BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION, Workload, opted_out, read
 from foresize_forecast.pods import Room
 
 logger = logging.getLogger(__name__)
 
 Json = dict[str, Any]
-LISTED = frozenset((BUILT_IN_VERSION, kind) for kind in BUILT_IN)
-"""Kinds that are listed whole: what a list does not have is not there."""
+LISTED = {
+    **{(BUILT_IN_VERSION, kind): plural for kind, plural in BUILT_IN.items()},
+    (BATCH_VERSION, "CronJob"): "cronjobs",
+}
+"""Kinds that are listed whole, with their plurals: a selector finds them; what a list does not have is not there."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ def selected(policy: Policy, inventory: Inventory) -> list[Workload]:
     if ref is not None:
         return [workload for workload in mine if (workload.kind, workload.name) == (ref.kind, ref.name)]
     selector = policy.target.selector or {}
-    chosen = [each for each in mine if each.kind in BUILT_IN and matches(selector, each.labels)]
+    chosen = [each for each in mine if (each.api_version, each.kind) in LISTED and matches(selector, each.labels)]
     return sorted(chosen, key=lambda each: each.key)
 
 
@@ -110,7 +113,7 @@ def take_inventory(
     }
     own = {policy.namespace for policy in policies if policy.namespace}
     reader = _Reader(api, frozenset(own.union(*covered.values())), clusterwide)
-    workloads = {each.key: each for kind, plural in BUILT_IN.items() for each in reader.built_in(kind, plural)}
+    workloads = {each.key: each for of, plural in LISTED.items() for each in reader.listed(of, plural)}
     referred = {
         policy.uid: list(_referred(api, policy, workloads, before, covered.get(policy.uid, {policy.namespace})))
         for policy in policies
@@ -192,10 +195,11 @@ class _Reader:
             for namespace in sorted(self.namespaces):
                 yield from _listed(self.api, f"{prefix}/namespaces/{namespace}/{plural}")
 
-    def built_in(self, kind: str, plural: str) -> Iterator[Workload]:
-        for item in self.items("/apis/apps/v1", plural):
+    def listed(self, of: tuple[str, str], plural: str) -> Iterator[Workload]:
+        version, kind = of
+        for item in self.items(f"/apis/{version}", plural):
             if kind != "ReplicaSet" or not controller(item):
-                yield read(item, kind)
+                yield read(item, kind, version)
 
     def rooms(self, plural: str, read_room: Callable[[Sequence[Json]], Room]) -> dict[str, Room]:
         found: dict[str, list[Json]] = {namespace: [] for namespace in self.namespaces}

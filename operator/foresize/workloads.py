@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +21,11 @@ BUILT_IN = {
 }
 """Kinds of apps/v1 that a selector finds; any other kind with a scale subresource is found by reference."""
 BUILT_IN_VERSION = "apps/v1"
+BATCH = {"CronJob": "cronjobs", "Job": "jobs"}
+"""Kinds of batch/v1, whose pods are runs that end. A selector finds CronJobs; a Job is found by reference."""
+BATCH_VERSION = "batch/v1"
+SCHEDULED = re.compile(r"Job/(?P<name>.+)-[0-9]{8,}")
+"""A CronJob's Job has the minute of its schedule behind the name, as the admission policy takes it too."""
 Json = Mapping[str, Any]
 
 
@@ -49,15 +55,20 @@ class Workload:
     ignored: bool = False
 
     @property
+    def runs(self) -> bool:
+        """Whether its pods are runs, each sized by those before it."""
+        return self.api_version == BATCH_VERSION
+
+    @property
     def key(self) -> tuple[str, str]:
         """(namespace, `Kind/name`)."""
         return (self.namespace, f"{self.kind}/{self.name}")
 
 
 def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload:
-    """A workload of apps/v1 from its JSON."""
+    """A workload from its JSON."""
     metadata, spec = item["metadata"], item.get("spec", {})
-    pod = _template(spec)
+    pod = _template(_job_of(spec) if kind == "CronJob" else spec)
     return Workload(
         namespace=metadata["namespace"],
         api_version=api_version,
@@ -72,6 +83,17 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
         rollout=_rollout(item, kind),
         ignored=opted_out(metadata),
     )
+
+
+def scheduled(owner: str) -> str:
+    """The CronJob of a Job by its name, both as `Kind/name`; empty where the name is not like that."""
+    found = SCHEDULED.fullmatch(owner)
+    return f"CronJob/{found['name']}" if found else ""
+
+
+def _job_of(spec: Json) -> Json:
+    found = (spec.get("jobTemplate") or {}).get("spec")
+    return found if isinstance(found, Mapping) else {}
 
 
 def _template(spec: Json) -> Json:
@@ -127,6 +149,9 @@ def _pinned(block: Json, name: str) -> bool:
 def _replicas(item: Json, kind: str) -> int:
     if kind == "DaemonSet":
         return int(item.get("status", {}).get("desiredNumberScheduled", 0))
+    if kind in BATCH:
+        spec = item.get("spec", {})
+        return int((_job_of(spec) if kind == "CronJob" else spec).get("parallelism", 1))
     return int(item.get("spec", {}).get("replicas", 1))
 
 
@@ -136,7 +161,7 @@ def _rollout(item: Json, kind: str) -> str:
     Pods that only their owner replaces (OnDelete, below a partition) may stay as they are for good: no reason to wait.
     """
     status = item.get("status", {})
-    if kind == "ReplicaSet":
+    if kind == "ReplicaSet" or kind in BATCH:
         return ""
     if status.get("observedGeneration", 0) < item["metadata"].get("generation", 0):
         return "its controller has not seen its newest version"

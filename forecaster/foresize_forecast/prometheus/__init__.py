@@ -6,6 +6,7 @@ Reading only. What cannot be read is a value with a reason, never an exception a
 from foresize_forecast.prometheus.check import SourceCheck, check
 from foresize_forecast.prometheus.history import HistoryAnswer, HistoryRequest, RowFacts, grid_until, history
 from foresize_forecast.prometheus.newest import NewestSamples, newest
+from foresize_forecast.prometheus.podruns import ended_runs, run_step_s
 from foresize_forecast.prometheus.promql import Matcher, parse_matchers, pod_pattern
 from foresize_forecast.prometheus.samples import ContainerOfPod
 from foresize_forecast.prometheus.source import Metric, Refusal, RefusalKind, Source
@@ -24,10 +25,12 @@ __all__ = [
     "Source",
     "SourceCheck",
     "check",
+    "ended_runs",
     "grid_until",
     "history",
     "newest",
     "parse_matchers",
     "pod_pattern",
     "waiting",
+    "run_step_s",
 ]

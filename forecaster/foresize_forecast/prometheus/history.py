@@ -39,6 +39,8 @@ class HistoryRequest:
     """Container names; None: all."""
     startup_ignore_s: int = 300
     metric: Metric = Metric.WORKING_SET
+    by_pod: bool = False
+    """Whether the samples of each pod are wanted as well, for runs of Jobs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class RowFacts:
     """Values dropped because they cannot be memory."""
     partial: bool
     """The source says that data is missing: no reason to lower anything."""
+    pods: Mapping[str, Samples] = field(default_factory=dict)
+    """Each pod's samples at the ends of the grid's intervals, where they were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,7 @@ class _Reader:
         rows = [self._rows[key] for key in keys]
         usage = np.array([row.usage for row in rows]).reshape(len(rows), self._grid.count)
         read = History(self._grid, keys, usage, np.array([row.startup_peak for row in rows], dtype=np.float64))
-        facts = tuple(RowFacts(row.first_samples_s, row.rejected, row.partial) for row in rows)
+        facts = tuple(RowFacts(row.first_samples_s, row.rejected, row.partial, row.pods) for row in rows)
         return HistoryAnswer(read, facts, self._refusals, tuple(self._warnings))
 
     def _namespace_rows(
@@ -227,6 +231,7 @@ def _assigned(
         if wanted is None or found.container in wanted:
             members.setdefault(ContainerKey(namespace, workload, found.container), {})[found.pod] = samples
     for key, pods in members.items():
-        row = rows.row(pods, by_workload[key.workload].startup_ignore_s)
+        request = by_workload[key.workload]
+        row = rows.row(pods, request.startup_ignore_s)
         if row:
-            yield key, row
+            yield key, row._replace(pods=pods) if request.by_pod else row

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -21,6 +22,7 @@ class Row(NamedTuple):
         first_samples_s: by pod, when its first sample was taken.
         rejected: values that could not be memory.
         partial: the source said that data is missing.
+        pods: the samples that it was made of, where somebody asked for them.
     """
 
     usage: FloatArray
@@ -28,6 +30,7 @@ class Row(NamedTuple):
     first_samples_s: Mapping[str, float]
     rejected: int
     partial: bool
+    pods: Mapping[str, Samples] = MappingProxyType({})
 
 
 @dataclass(slots=True)

@@ -1,0 +1,52 @@
+"""Runs of Jobs out of the samples of their pods: where each began, what it used, and whether it has ended. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from foresize_forecast.prometheus.samples import Samples
+from foresize_forecast.runs_digest import Pace, RunDigest, digest
+from foresize_forecast.series import Grid
+
+STEP_S = 60
+"""Widest interval in which runs are read: a level is the highest of a minute."""
+MOST_STEPS = 50_000
+ENDED_AFTER_S = 180
+"""A pod without a sample for so long has ended: three scrapes of a minute."""
+MOST_RUNS = 200
+"""Runs that speak for the next one, the newest: beyond these a run adds little, and digests are some kilobytes each."""
+
+
+def run_step_s(window_s: int, step_s: int) -> int:
+    """The interval in which the runs of a window are read: a minute, coarser only where the window is very long.
+
+    Worked: 14 days at 5 minutes: 60 s. 90 days: 7,776,000 / 50,000 = 155.5, so 156 s.
+    """
+    return max(min(step_s, STEP_S), -(-window_s // MOST_STEPS))
+
+
+def ended_runs(pods: Mapping[str, Samples], grid: Grid) -> tuple[RunDigest, ...]:
+    """The runs that have ended, the newest `MOST_RUNS`, in the order in which they did.
+
+    Each pod is a run: one of several at once, or a later attempt at the same work, is sized as they all are. A pod that
+    was there at the window's start is left out, for nobody knows how it started.
+
+    Args:
+        pods: samples of one container, by pod, at the ends of the grid's intervals.
+        grid: the window.
+    """
+    found = sorted(_digests(pods, grid), key=lambda run: (run.ended_s, run.started_s))
+    return tuple(found[-MOST_RUNS:])
+
+
+def _digests(pods: Mapping[str, Samples], grid: Grid) -> Iterator[RunDigest]:
+    pace = Pace(grid.step_s)
+    for samples in pods.values():
+        columns, values = samples.on(grid)
+        if not columns.size or columns[0] == 0 or (grid.count - 1 - columns[-1]) * grid.step_s < ENDED_AFTER_S:
+            continue
+        usage = np.full(int(columns[-1] - columns[0]) + 1, np.nan)
+        usage[columns - columns[0]] = values
+        yield digest(float(grid.start_s + int(columns[0]) * grid.step_s), usage, pace)

@@ -1,0 +1,161 @@
+"""One look at a workload of runs (a CronJob, a Job): what its next run is born with, and what a run that goes on needs.
+
+As `workload` does for what runs for ever. A run has one size from its birth, which is its peak's: what it uses is not
+looked at while it goes on, but a kill of it is cured in place where its container is started again, and otherwise at
+the birth of its next attempt.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from foresize_forecast import ladder
+from foresize_forecast.bounds import clamp
+from foresize_forecast.decide import Verdict
+from foresize_forecast.podchange import PodNeeds, Proven, change
+from foresize_forecast.podroom import PodChange
+from foresize_forecast.pods import PodView, Room
+from foresize_forecast.reasons import Blocked, Reason
+from foresize_forecast.runs_plan import BAND, Basis, RunPlan
+from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy, in_mebibytes, rounded_up
+from foresize_forecast.state import Change, ContainerState, WorkloadState
+from foresize_forecast.workload import Observation, Review, with_kills
+
+NO_PLAN = "its runs have not been read yet"
+
+
+@dataclass(frozen=True, slots=True)
+class RunsKnown:
+    """What is known of a container's runs.
+
+    Attributes:
+        plan: of the next run.
+        until_s: when the newest of the runs ended that it rests on, Unix seconds.
+    """
+
+    plan: RunPlan
+    until_s: float
+
+
+def review_runs(
+    state: WorkloadState, seen: Observation, known: Mapping[str, RunsKnown], policy: WorkloadPolicy
+) -> Review:
+    """Decide every container of a workload of runs.
+
+    Args:
+        state: what is remembered of the workload.
+        seen: what is seen of it: its pods that live, and those that were killed and are still there.
+        known: by container name; a container that is missing has no plan yet.
+        policy: what its MemoryPolicy asks.
+    """
+    state = with_kills(state, seen, policy.window_s)
+    living = {pod.uid for pod in seen.pods}
+    state = replace(state, attempts={uid: each for uid, each in state.attempts.items() if uid in living})
+    verdicts: dict[str, Verdict] = {}
+    for name, template in sorted(seen.template.items()):
+        asked = policy.container(name)
+        if asked is None:
+            continue
+        usage = [recent.usage_bytes for pod in seen.pods if (recent := seen.recent.get((pod.name, name)))]
+        runs = known.get(name)
+        remembered = ladder.after_use(state.container(name), max(usage, default=None), seen.now_s)
+        known_s = runs.until_s if runs and runs.plan.basis is not Basis.DECLARED else None
+        remembered = ladder.forget_old_kills(remembered, seen.now_s, policy.window_s, known_s)
+        verdict = _verdict(remembered, runs, asked.for_qos(seen.qos), template, seen)
+        verdicts[name] = verdict
+        state = state.with_container(name, _with_target(remembered, verdict, template, seen.now_s))
+    return Review(verdicts, state)
+
+
+def run_change(pod: PodView, found: Review, seen: Observation, room: Room) -> PodChange | Blocked | None:
+    """What a run that goes on needs: the limit that a kill of it or of another run has taught, in place."""
+    targets = {
+        view.name: _raised(view.size, found.state.container(view.name).kill_floor_bytes, found.verdicts[view.name])
+        for view in pod.containers
+        if view.name in found.verdicts
+    }
+    usage = {name: recent.usage_bytes for name in targets if (recent := seen.recent.get((pod.name, name)))}
+    needs = PodNeeds(
+        targets=targets,
+        template=seen.template,
+        proven=Proven(request=True, limit=True),
+        usage_bytes=usage,
+        room=room,
+        attempt=found.state.attempts.get(pod.uid),
+        raise_only=True,
+        now_s=seen.now_s,
+    )
+    return change(pod, needs)
+
+
+def _raised(size: Size, floor_bytes: int, verdict: Verdict) -> Size:
+    """Up to what the policy and the LimitRange let the next run have."""
+    most_bytes = verdict.target.limit_bytes
+    if size.limit_bytes is None or most_bytes is None or not floor_bytes:
+        return size
+    return Size(size.request_bytes, max(size.limit_bytes, min(rounded_up(floor_bytes), most_bytes)))
+
+
+def _verdict(
+    state: ContainerState, known: RunsKnown | None, asked: ContainerPolicy, template: Size, seen: Observation
+) -> Verdict:
+    floor_bytes = rounded_up(state.kill_floor_bytes) if state.kill_floor_bytes else 0
+    if known is None or known.plan.basis is Basis.DECLARED or not math.isfinite(known.plan.one_size_bytes):
+        why = NO_PLAN if known is None else known.plan.message
+        if template.limit_bytes is None or floor_bytes <= template.limit_bytes:
+            return Verdict(template, None, None, Reason.NO_OUTLOOK, _words(template, why))
+        taught = clamp(Size(template.request_bytes, floor_bytes), asked, seen.bounds)
+        return Verdict(taught, taught, taught, Reason.OOM_KILLED, _words(taught, _killed(state)))
+    need_bytes = rounded_up(known.plan.one_size_bytes)
+    wish = clamp(_sized(need_bytes, floor_bytes, asked, template), asked, seen.bounds)
+    target = clamp(_steady(state.target, wish), asked, seen.bounds)
+    if floor_bytes > need_bytes and target.limit_bytes is not None:
+        return Verdict(target, wish, target, Reason.OOM_KILLED, _words(target, _killed(state)))
+    return Verdict(target, wish, target, Reason.FORECAST, _words(target, known.plan.message))
+
+
+def _sized(need_bytes: int, floor_bytes: int, asked: ContainerPolicy, template: Size) -> Size:
+    """A run has what it needs from its birth to its end, as request and as limit: what it may use is reserved."""
+    limit: int | None = max(need_bytes, floor_bytes)
+    if asked.limit is LimitStrategy.RATIO:
+        limit = max(rounded_up(need_bytes * asked.limit_ratio), floor_bytes)
+    elif asked.limit is LimitStrategy.KEEP:
+        limit = template.limit_bytes if template.limit_bytes is None else max(template.limit_bytes, floor_bytes)
+    elif asked.limit is LimitStrategy.NONE:
+        limit = None
+    elif asked.limit is LimitStrategy.EQUAL_REQUEST:
+        return Size(limit, limit)
+    return Size(need_bytes if limit is None else min(need_bytes, limit), limit)
+
+
+def _steady(before: Size | None, wish: Size) -> Size:
+    """The size before, where what is wanted is not above it and hardly below: each run moves its plan a little."""
+    if before is None or not (
+        _near(before.request_bytes, wish.request_bytes) and _near(before.limit_bytes, wish.limit_bytes)
+    ):
+        return wish
+    return before
+
+
+def _near(before: int | None, wish: int | None) -> bool:
+    if before is None or wish is None:
+        return before == wish
+    return before * (1 - BAND) <= wish <= before
+
+
+def _with_target(state: ContainerState, verdict: Verdict, template: Size, now_s: float) -> ContainerState:
+    before = state.target or template
+    if verdict.creation is None or verdict.target == before:
+        return replace(state, target=verdict.creation)
+    moved = Change(now_s, before, verdict.target, verdict.reason, verdict.message)
+    return replace(state, target=verdict.target, last_change=moved)
+
+
+def _killed(state: ContainerState) -> str:
+    return f"a run was killed at its limit of {in_mebibytes(state.kills[-1].limit_bytes if state.kills else None)}"
+
+
+def _words(size: Size, why: str) -> str:
+    return f"runs have request {in_mebibytes(size.request_bytes)}, limit {in_mebibytes(size.limit_bytes)}: {why}"
