@@ -37,6 +37,11 @@ class Watch:
         """Those of a controller."""
         return tuple(pod for pod in self.pods if (pod.namespace, pod.owner) == (namespace, owner))
 
+    def killed_of(self, namespace: str, owner: str) -> tuple[PodView, ...]:
+        """None of them has ended."""
+        del namespace, owner
+        return ()
+
     def snapshot(self) -> dict[str, PodView]:
         """All, by uid."""
         return {pod.uid: pod for pod in self.pods}

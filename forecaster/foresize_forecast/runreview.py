@@ -104,9 +104,9 @@ def _verdict(
     floor_bytes = rounded_up(state.kill_floor_bytes) if state.kill_floor_bytes else 0
     if known is None or known.plan.basis is Basis.DECLARED or not math.isfinite(known.plan.one_size_bytes):
         why = NO_PLAN if known is None else known.plan.message
-        if template.limit_bytes is None or floor_bytes <= template.limit_bytes:
+        if template.limit_bytes is None or not floor_bytes:
             return Verdict(template, None, None, Reason.NO_OUTLOOK, _words(template, why))
-        taught = clamp(Size(template.request_bytes, floor_bytes), asked, seen.bounds)
+        taught = clamp(Size(template.request_bytes, max(floor_bytes, template.limit_bytes)), asked, seen.bounds)
         return Verdict(taught, taught, taught, Reason.OOM_KILLED, _words(taught, _killed(state)))
     need_bytes = rounded_up(known.plan.one_size_bytes)
     wish = clamp(_sized(need_bytes, floor_bytes, asked, template), asked, seen.bounds)
@@ -147,8 +147,10 @@ def _near(before: int | None, wish: int | None) -> bool:
 
 def _with_target(state: ContainerState, verdict: Verdict, template: Size, now_s: float) -> ContainerState:
     before = state.target or template
-    if verdict.creation is None or verdict.target == before:
-        return replace(state, target=verdict.creation)
+    if verdict.creation is None:
+        return state  # what is written still holds
+    if verdict.target == before:
+        return replace(state, target=before)
     moved = Change(now_s, before, verdict.target, verdict.reason, verdict.message)
     return replace(state, target=verdict.target, last_change=moved)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from builders import NOW_S, forecasted, pod, size
@@ -55,6 +56,14 @@ def test_new_pods_get_the_most_of_the_horizon() -> None:
     assert (made.sizes["app"].request_bytes or 0) >= size(200, None).request_bytes
     assert (made.sizes["app"].limit_bytes or 0) >= size(None, 220).limit_bytes
     assert set() == made.undecided
+
+
+def test_runs_have_no_revisions() -> None:
+    """A Job's pods carry no template hash: a size that waited for a known one would never be given."""
+    one = managed()
+    nightly = replace(one, workload=replace(one.workload, api_version="batch/v1", kind="CronJob"))
+
+    assert entry(nightly, replace(look(one, [100.0] * 12), seen=replace(look(one).seen, pods=())), {}).revisions is None
 
 
 def test_without_a_forecast_the_size_that_is_written_holds() -> None:

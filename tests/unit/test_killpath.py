@@ -87,6 +87,25 @@ def test_a_container_that_was_never_killed_is_left_to_the_pass() -> None:
     assert [] == resizes(objects)
 
 
+def test_a_killed_run_brings_the_next_pass_forward() -> None:
+    """Its retry is born ten seconds later: what it is born with cannot wait for a tick. A server's kill can."""
+    objects = Objects()
+    ref = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly"}
+    policy(objects, "nightly", target={"ref": ref})
+    resources = {"requests": {"memory": "64Mi"}, "limits": {"memory": "128Mi"}}
+    template = {"spec": {"containers": [{"name": "app", "resources": resources}]}}
+    objects.put(
+        "/apis/batch/v1/namespaces/shop/cronjobs/nightly", {"spec": {"jobTemplate": {"spec": {"template": template}}}}
+    )
+    with acting(objects) as (_, kills, woken):
+        server, run = killed(living(objects)), killed(living(objects))
+        kills.on_kill(server, server.containers[0])
+        before = len(woken)
+        kills.on_kill(replace(run, owner="Job/nightly-29000000"), run.containers[0])
+
+    assert (0, 1) == (before, len(woken))
+
+
 def test_after_the_lease_is_lost_nothing_is_managed() -> None:
     """A kill that is seen by an operator that has nothing to say any more is left to the one that has."""
     objects = Objects()

@@ -131,6 +131,16 @@ def test_a_kill_teaches_without_a_plan() -> None:
     assert size(64, 256) == born(nightly(), None, seen(ended=(killed_pod(128),)))
 
 
+def test_between_a_restart_and_the_first_refit() -> None:
+    """What is written still holds; a kill then has the template's size at least, for the written one was too small."""
+    before = decided(nightly(100, 100, 110, declared_mib=512)).state
+    restarted = review_runs(before, seen(), {}, WorkloadPolicy())
+    killed = review_runs(before, seen(ended=(killed_pod(32),)), {}, WorkloadPolicy())
+
+    assert (None, before) == (restarted.verdicts["app"].creation, restarted.state)
+    assert TEMPLATE == killed.verdicts["app"].creation
+
+
 def test_the_lesson_goes_once_a_run_has_shown_the_need() -> None:
     """Killed at 128 MiB, a run then used 200: a plan that knows a run which ended an hour later needs no floor."""
     at_s = NOW_S - 7200.0

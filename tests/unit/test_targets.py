@@ -89,6 +89,38 @@ def test_by_selector() -> None:
     assert ["DaemonSet/agent", "Deployment/web", "ReplicaSet/alone", "StatefulSet/db"] == found
 
 
+def test_a_selector_finds_cronjobs() -> None:
+    """And no Jobs: theirs are runs of something, or have names that never come again."""
+    labels = {"labels": {"team": "shop"}}
+    objects = {
+        "/apis/batch/v1/cronjobs": [thing("nightly", metadata=labels)],
+        "/apis/batch/v1/jobs": [thing("nightly-29000000", metadata=labels)],
+    }
+
+    assert ["CronJob/nightly"] == names(policy({"selector": {"matchLabels": {"team": "shop"}}}), objects)
+
+
+ONCE = {"ref": {"apiVersion": "batch/v1", "kind": "Job", "name": "migrate"}}
+
+
+def test_a_job_by_its_name() -> None:
+    """One that is made anew for each run keeps its size in between; one of a CronJob names that; a typo is named."""
+    path = "/apis/batch/v1/namespaces/shop/jobs/migrate"
+    chosen = policy(ONCE)
+    there = inventory({path: thing("migrate")}, chosen)
+    with serving(Cluster({path: status(404, "gone")})) as api:
+        between = take_inventory(api, [chosen], there, clusterwide=True)
+        never = take_inventory(api, [chosen], Inventory(), clusterwide=True)
+    owned = thing("migrate", metadata={"ownerReferences": [{"kind": "CronJob", "name": "nightly", "controller": True}]})
+
+    assert ["Job/migrate"] == [each.key[1] for each in selected(chosen, there)]
+    assert there.workloads == between.workloads
+    assert ["there is no Job migrate (batch/v1) in shop"] == list(never.missing.values())
+    assert ["Job migrate belongs to CronJob nightly: name that one"] == list(
+        inventory({path: owned}, chosen).missing.values()
+    )
+
+
 def test_a_custom_resources_statefulset_is_found() -> None:
     """A StatefulSet that another operator made can be sized: its pods are resized, its template is left alone."""
     owner = [{"kind": "Database", "name": "orders", "controller": True}]

@@ -1,0 +1,83 @@
+"""Runs that end: a CronJob's and a Job's pods are born with what the runs before them earned."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from births import job, sizes_of
+from foresize_dev import backfill, workloads
+from foresize_dev.cluster import Cluster
+from foresize_dev.fixtures import StartOperator, StartPrometheus
+from foresize_dev.waiting import wait_for
+from foresize_dev.workloads import Memhog
+from proofs import birth_sizes
+from scenes import MIB, forecast, policy
+
+Json = dict[str, Any]
+RUN_STEP_S = 15
+RUN_S = 300
+
+
+def test_a_cronjobs_fourth_run_is_born_with_what_three_earned(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Created by the CronJob's controller while the operator is dead, far below the template's size."""
+    history = [row for hours, peak in ((3, 60), (2, 60), (1, 64)) for row in _run(cluster, namespace, hours, peak)]
+    cluster.apply(_cronjob(), _policy("CronJob", "nightly"), namespace=namespace)
+    started = operator(prometheus(history=history).url)
+
+    # headroom.py: three peaks, highest 64 and median 60 MiB: s = 4 / 1.149 = 3.48, d = 3.48 ln(640 / 10.4) = 14.3;
+    # 64 + 14.3 + 4 that no sample shows = 82.3, in units of half a MiB 82.5.
+    entry = wait_for("an entry in MemorySizes", lambda: birth_sizes(cluster, namespace).get("CronJob/nightly"), 30)
+    assert {"app": {"request": "84480Ki", "limit": "84480Ki"}} == entry
+    shown = wait_for("its forecast", lambda: forecast(cluster, namespace, "cronjob-nightly").get("summary"), 20)
+    assert "Runs" == shown["model"]
+    started.kill()
+    cluster.kubectl("patch", "cronjob/nightly", "-n", namespace, "-p", '{"spec": {"suspend": false}}')
+    pod = wait_for("a run", lambda: next(iter(workloads.pods(cluster, namespace, "nightly")), None), 75)
+
+    assert ("84480Ki", "84480Ki") == sizes_of(pod)["app"]
+
+
+def test_a_killed_jobs_retry_has_twice_its_limit(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """A Job that needs more than its template says lives at the second attempt, without any history."""
+    big = job("big", Memhog({"SCHEDULE": "0s=10Mi,2s=90Mi"}, request="32Mi", limit="64Mi"))
+    cluster.apply(_policy("Job", "big"), namespace=namespace)
+    operator(prometheus().url, inventory_interval="1s")
+    cluster.apply(big, namespace=namespace)
+
+    def second() -> Json | None:
+        pods = [pod for pod in workloads.pods(cluster, namespace, "big") if pod["status"]["phase"] == "Running"]
+        return next((pod for pod in pods if sizes_of(pod)["app"] == ("32Mi", "128Mi")), None)
+
+    retry = wait_for("a retry with twice the limit", second, 60)
+    wait_for("it to hold what it needs", lambda: workloads.used_bytes(retry) > 85 * MIB, 20)
+    kills = forecast(cluster, namespace, "job-big")["containers"][0]["kills"]
+    assert ["64Mi"] == [kill["limit"] for kill in kills]
+
+
+def _run(cluster: Cluster, namespace: str, hours_ago: float, peak_mib: float) -> list[backfill.Series]:
+    """The series of a run of five minutes that began so long ago, under the name that its controller would give it."""
+    start_s = time.time() - hours_ago * 3600
+    node = cluster.api.get("/api/v1/nodes")["items"][0]["metadata"]["name"]
+    name = f"nightly-{int(start_s // 60)}-bcdfg"
+    values = [peak_mib * MIB] * (RUN_S // RUN_STEP_S)
+    return backfill.container_memory(
+        {"namespace": namespace, "pod": name, "node": node}, "app", start_s, RUN_STEP_S, values
+    )
+
+
+def _cronjob() -> Json:
+    """A CronJob of each minute that does not start yet."""
+    template = job("nightly", Memhog({"HOLD": "20Mi"}, request="256Mi", limit="512Mi"))["spec"]["template"]
+    spec = {"schedule": "* * * * *", "suspend": True, "jobTemplate": {"spec": {"template": template}}}
+    return {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "nightly"}, "spec": spec}
+
+
+def _policy(kind: str, name: str) -> Json:
+    made = policy(history={"window": "1d", "step": "1m"})
+    made["spec"]["target"] = {"ref": {"apiVersion": "batch/v1", "kind": kind, "name": name}}
+    return made

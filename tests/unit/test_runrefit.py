@@ -1,0 +1,91 @@
+"""What a refit makes of a workload of runs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import metricserver
+from builders import NOW_S, mi
+from foresize.guard import Assignment
+from foresize.policy import Policy, parse
+from foresize.refit import Forecasts
+from foresize.workloads import Workload, read
+from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.runs_plan import Basis
+from metricserver import Metrics
+
+CRONJOB = ("shop", "CronJob/nightly")
+HOUR_S = 3600
+
+
+class NoPool:
+    """Runs are planned where they are read: no worker is asked."""
+
+    def foresee(self, history: Any, wishes: Any) -> list[Any]:
+        """Never."""
+        raise AssertionError((history, wishes))
+
+    def close(self) -> None:
+        """Nothing to end."""
+
+
+def cronjob() -> Workload:
+    """A CronJob of one container that declares 512 MiB."""
+    resources = {"requests": {"memory": "512Mi"}, "limits": {"memory": "512Mi"}}
+    pod = {"spec": {"containers": [{"name": "app", "resources": resources}]}}
+    spec = {"jobTemplate": {"spec": {"parallelism": 3, "template": pod}}}
+    metadata = {"namespace": "shop", "name": "nightly", "uid": "uid", "generation": 4}
+    return read({"metadata": metadata, "spec": spec}, "CronJob", "batch/v1")
+
+
+def assignment() -> Assignment:
+    """Under a policy of its own."""
+    target = {"ref": {"apiVersion": "batch/v1", "kind": "CronJob", "name": "nightly"}}
+    metadata = {"namespace": "shop", "name": "nightly", "uid": "uid", "generation": 1}
+    parsed = parse({"metadata": metadata, "spec": {"target": target, "history": {"window": "1d"}}})
+    assert isinstance(parsed, Policy), parsed
+    return Assignment(cronjob(), parsed, None)
+
+
+def refitted(hours_ago: dict[float, float]) -> Forecasts:
+    """After a refit; runs of ten minutes that began so many hours ago, with their peaks in MiB."""
+    starts = {("shop", f"nightly-{29_000_000 + n}-bcdfg", "app"): ago for n, ago in enumerate(hours_ago)}
+    since_s = {of: NOW_S - ago * HOUR_S for of, ago in starts.items()}
+    until_s = {of: at_s + 600 for of, at_s in since_s.items()}
+    steady = {of: float(mi(peak)) for of, peak in zip(starts, hours_ago.values(), strict=True)}
+    known = Forecasts()
+    with metricserver.serving(Metrics(steady, since_s, until_s)) as source:
+        known.refit(source, NoPool(), [assignment()], NOW_S, 1800.0)
+    return known
+
+
+def test_a_cronjob_is_read_as_its_controller_does() -> None:
+    """The pod template is the Job's, its parallelism are its replicas, and nothing is ever rolled out."""
+    found = cronjob()
+
+    assert ({"app"}, 3, "", True) == (set(found.template), found.replicas, found.rollout, found.runs)
+
+
+def test_each_pod_is_a_run() -> None:
+    """Three runs, the highest of 110 MiB: the plan rests on each of them, not on their maximum over time."""
+    found = refitted({5: 100, 3: 100, 1: 110}).foreseen[CRONJOB]
+
+    # headroom.py's worked example: 110 + 32.5, and 4 that no sample shows.
+    assert Basis.RUNS is found.runs["app"].plan.basis
+    assert 146 == int(found.runs["app"].plan.one_size_bytes / mi(1))
+    assert {} == found.forecasts
+
+
+def test_what_goes_on_is_no_run_yet() -> None:
+    """A pod with a sample of the last minutes has not ended: two are too few, and the reason says so."""
+    found = refitted({5: 100, 3: 100, 0.1: 110}).foreseen[CRONJOB]
+
+    assert NoOutlook("TooFewRuns", "runs before it: 2, needed: 3; starts as declared") == found.forecasts["app"]
+
+
+def test_nothing_measured() -> None:
+    """A CronJob that has not run yet says why nothing is known, and keeps its template's size."""
+    found = refitted({})
+
+    assert isinstance(found.foreseen[CRONJOB].forecasts["app"], NoOutlook)
+    assert {CRONJOB} == set(found.refusals)
