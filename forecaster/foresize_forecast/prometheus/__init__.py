@@ -31,6 +31,6 @@ __all__ = [
     "newest",
     "parse_matchers",
     "pod_pattern",
-    "waiting",
     "run_step_s",
+    "waiting",
 ]
