@@ -14,7 +14,7 @@ from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.podchange import PodNeeds, Proven, change
 from foresize_forecast.podroom import PodChange
-from foresize_forecast.pods import ContainerView, PodView, Room
+from foresize_forecast.pods import ContainerView, Kill, PodView, Room
 from foresize_forecast.reasons import Blocked
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, QosClass, Size, WorkloadPolicy
 from foresize_forecast.stalls import Waiting, stall
@@ -39,6 +39,7 @@ class Observation:
         waiting: how long containers wait for memory, by (pod name, container name), of those whose limit was lowered
             just now.
         ended: pods that were killed for good and are still there to tell of it.
+        past_kills: of pods that may be gone, by container name.
     """
 
     now_s: float
@@ -51,6 +52,7 @@ class Observation:
     first_samples_s: Mapping[str, float] = field(default_factory=dict)
     waiting: Mapping[tuple[str, str], Waiting] = field(default_factory=dict)
     ended: tuple[PodView, ...] = ()
+    past_kills: Mapping[str, tuple[Kill, ...]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,15 +203,17 @@ def _weight(size: Size) -> tuple[int, int]:
 
 
 def with_kills(state: WorkloadState, seen: Observation, window_s: int) -> WorkloadState:
-    """The ladder climbed for every kill that a pod's status tells, also one that happened while nobody watched.
+    """The ladder climbed for every kill that is told of, also one that happened while nobody watched.
 
-    A status tells of a kill for as long as the pod lives; one that is older than the window has been forgotten.
+    A pod's status tells of one for as long as the pod is there, the record also of pods that are gone; what is older
+    than the window has been forgotten.
     """
-    for pod in (*seen.pods, *seen.ended):
-        for view in pod.containers:
-            if view.last_kill is not None and seen.now_s - view.last_kill.at_s <= window_s:
-                taught = ladder.after_kill(state.container(view.name), view.last_kill)
-                state = state.with_container(view.name, taught)
+    pods = (*seen.pods, *seen.ended)
+    told = [(view.name, view.last_kill) for pod in pods for view in pod.containers if view.last_kill is not None]
+    told += [(name, kill) for name, kills in seen.past_kills.items() for kill in kills]
+    for name, kill in told:
+        if seen.now_s - kill.at_s <= window_s:
+            state = state.with_container(name, ladder.after_kill(state.container(name), kill))
     return state
 
 

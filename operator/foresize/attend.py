@@ -28,7 +28,7 @@ from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.podchange import after_refusal, way_back
 from foresize_forecast.podroom import PodChange
-from foresize_forecast.pods import PodView
+from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.runreview import RunsKnown, review_runs, run_change
 from foresize_forecast.sizes import Size, WorkloadPolicy
@@ -49,6 +49,7 @@ class Foreseen:
     Attributes:
         forecasts: by container name.
         first_samples_s: by revision, when its first sample was taken, as far as pods' names tell.
+        kills: of pods that may be gone, by container name, as far as they are on record.
         distrust: why it cannot be trusted to lower anything (partial data); empty if it can.
         made_at_s: when it was made.
         runs: by container name, where its pods are runs.
@@ -56,6 +57,7 @@ class Foreseen:
 
     forecasts: Mapping[str, Forecasted | NoOutlook] = field(default_factory=dict)
     first_samples_s: Mapping[str, float] = field(default_factory=dict)
+    kills: Mapping[str, tuple[Kill, ...]] = field(default_factory=dict)
     distrust: str = ""
     made_at_s: float = 0.0
     runs: Mapping[str, RunsKnown] = field(default_factory=dict)
@@ -223,6 +225,7 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
         first_samples_s=senses.foreseen.first_samples_s,
         waiting=senses.waiting,
         ended=senses.ended,
+        past_kills=senses.foreseen.kills,
     )
 
 

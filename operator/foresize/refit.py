@@ -20,13 +20,16 @@ from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Family, Wish, pool
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
+from foresize_forecast.pods import Kill
 from foresize_forecast.prometheus import (
+    ContainerOfPod,
     HistoryAnswer,
     HistoryRequest,
     Refusal,
     Source,
     grid_until,
     history,
+    past_kills,
     pod_pattern,
     run_step_s,
 )
@@ -86,8 +89,11 @@ class Forecasts:
             try:
                 answer = history(source, [_request(each) for each in batch], grid_until(now_s, window_s, step_s))
                 made = {} if runs else _foresee(pool, batch, answer)
+                killed = past_kills(source, [each.workload.namespace for each in batch], now_s)
                 for each in batch:
-                    self._learn(each, made.get(each.workload.key, {}), answer, now_s, interval_s)
+                    own = made.get(each.workload.key, {})
+                    known = runs_foreseen(each, answer, now_s) if runs else _foreseen(each, own, answer, now_s)
+                    self._learn(each, replace(known, kills=_kills(each, answer, killed)), answer, interval_s)
             except Exception as error:  # noqa: BLE001 - raised below: those of another window have no part in it
                 self._put_off(batch, now_s + min(RETRY_S, interval_s))
                 errors.append(error)
@@ -98,9 +104,8 @@ class Forecasts:
     def _learn(
         self,
         assignment: Assignment,
-        forecasts: Mapping[str, Forecasted | NoOutlook],
+        made: Foreseen,
         answer: HistoryAnswer,
-        now_s: float,
         interval_s: float,
     ) -> None:
         key, refusal = assignment.workload.key, answer.refusals.get(assignment.workload.key)
@@ -108,17 +113,15 @@ class Forecasts:
             known = self.foreseen.get(key, Foreseen())
             unknown = dict.fromkeys(assignment.workload.template, NoOutlook(str(refusal.kind), refusal.message))
             kept = replace(known, distrust=refusal.message, forecasts=known.forecasts or unknown)
-        elif assignment.workload.runs:
-            kept = runs_foreseen(assignment, answer, now_s)
         else:
-            kept = _over(self.foreseen.get(key), _foreseen(assignment, forecasts, answer, now_s))
+            kept = _over(self.foreseen.get(key), made)
         wait_s = min(RETRY_S, interval_s) if refusal is not None else _spread(key, interval_s)
         with self._lock:
             self.foreseen[key] = kept
             self.refusals.pop(key, None)
             if refusal is not None:
                 self.refusals[key] = refusal
-            self._due[key] = _Due(now_s + wait_s, _version(assignment))
+            self._due[key] = _Due(made.made_at_s + wait_s, _version(assignment))
 
     def _share(self) -> None:
         """What is new of some containers' jumps bears on the tails of all."""
@@ -217,6 +220,18 @@ def _foreseen(
         distrust=f"Prometheus answered with partial data: {partial}" if any(fact.partial for fact in facts) else "",
         made_at_s=now_s,
     )
+
+
+def _kills(
+    assignment: Assignment, answer: HistoryAnswer, killed: Mapping[ContainerOfPod, Kill]
+) -> dict[str, tuple[Kill, ...]]:
+    """The kills on record of a workload's pods, by container."""
+    found: dict[str, tuple[Kill, ...]] = {}
+    for row, fact in zip(answer.history.containers, answer.facts, strict=True):
+        if (row.namespace, row.workload) == assignment.workload.key:
+            pods = (ContainerOfPod(row.namespace, pod, row.container) for pod in fact.first_samples_s)
+            found[row.container] = tuple(killed[pod] for pod in pods if pod in killed)
+    return {name: kills for name, kills in found.items() if kills}
 
 
 def _over(known: Foreseen | None, made: Foreseen) -> Foreseen:

@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             pytest.skip(f"{program} is not installed (Debian package prometheus)")
     folder = tmp_path_factory.mktemp("prometheus")
     texts = _odd_texts()
-    _back_fill(folder, [*_lines(), *_odd_lines(texts)])
+    _back_fill(folder, [*_lines(), *_waiting_lines(), *_killed_lines(), *_odd_lines(texts)])
     port = _free_port()
     process = _start(folder, port)
     try:
@@ -86,6 +86,13 @@ def _lines() -> Iterator[str]:
     # Values that cannot be memory, each for 5 minutes of its own; 0 is a container that has exited.
     absurd = ["5e6", "NaN", "-5e6", "+Inf", "1e18", "0", "6e6"]
     yield from _series(ws, _of("absurd", "odd-0", "main"), 0, 2100, lambda t: absurd[t // 300])
+    # A short job: its pods never outlive their start-up.
+    for i in range(3):
+        pod = f"job-2930000{i}-bcdf{i + 4}"
+        yield from _series(ws, _of("batch", pod, "main"), 1800 * (i + 1), 1800 * (i + 1) + 180, lambda _: 64 * mib)
+
+
+def _waiting_lines() -> Iterator[str]:
     # Limits lowered at 6000 s: slow/api-0 stands still for 31 % of the time from then on, 1 % before; calm/api-0, on
     # the same kind of node, never does, for all its major faults; old/api-0's node measures faults only, 80 a second.
     psi, faults = "container_pressure_memory_stalled_seconds_total", "container_memory_failures_total"
@@ -99,10 +106,30 @@ def _lines() -> Iterator[str]:
         yield from _series(faults, labels, 0, 7200, lambda t: 80 * max(0, t - 6000))
         for other in ({"failure_type": "pgfault", "scope": "container"}, {**major, "scope": "hierarchy"}):
             yield from _series(faults, {**labels, **other}, 0, 7200, lambda t: 9000 * t)
-    # A short job: its pods never outlive their start-up.
-    for i in range(3):
-        pod = f"job-2930000{i}-bcdf{i + 4}"
-        yield from _series(ws, _of("batch", pod, "main"), 1800 * (i + 1), 1800 * (i + 1) + 180, lambda _: 64 * mib)
+
+
+def _killed_lines() -> Iterator[str]:
+    """From kube-state-metrics.
+
+    gone/web was killed at 3000 s at a limit of 100 MiB, which was 200 from 4000 s on, and its pod went at 5000 s; its
+    sidecar came to a good end. gone/none was killed without a limit.
+    """
+    for pod, container, why in (
+        ("web-1", "web", "OOMKilled"),
+        ("web-1", "side", "Completed"),
+        ("none-1", "x", "OOMKilled"),
+    ):
+        labels = _of("gone", pod, container)
+        reason = {**labels, "reason": why}
+        yield from _series("kube_pod_container_status_last_terminated_reason", reason, 3000, 5000, lambda _: 1)
+        yield from _series(
+            "kube_pod_container_status_last_terminated_timestamp", labels, 3000, 5000, lambda _: BASE_S + 3000
+        )
+        if pod == "web-1":
+            limit = {**labels, "resource": "memory", "unit": "byte"}
+            name = "kube_pod_container_resource_limits"
+            yield from _series(name, limit, 0, 5000, lambda t: (100 if t < 4000 else 200) * MIB)
+            yield from _series(name, {**labels, "resource": "cpu"}, 0, 5000, lambda _: 2)
 
 
 def _odd_texts() -> tuple[str, ...]:

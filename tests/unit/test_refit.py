@@ -11,6 +11,7 @@ import pytest
 
 import metricserver
 from builders import NOW_S, forecasted, mi, size
+from foresize import refit
 from foresize.fits import FIT_FAILED
 from foresize.guard import Assignment
 from foresize.policy import Policy, parse
@@ -20,7 +21,8 @@ from foresize_forecast.foresee import Wish
 from foresize_forecast.jumps import STEPS, Jumps
 from foresize_forecast.outlook import NoOutlook, Outlook
 from foresize_forecast.plan import Forecasted
-from foresize_forecast.prometheus import Source
+from foresize_forecast.pods import Kill
+from foresize_forecast.prometheus import ContainerOfPod, Source
 from foresize_forecast.series import History
 from foresize_forecast.sizes import GIB, QosClass
 from metricserver import Metrics
@@ -279,6 +281,18 @@ def test_a_deploy_is_a_change_point() -> None:
     assert after is not None
     assert np.isnan(before).all()
     assert NOW_S - 1200 <= after[0] <= NOW_S - 900
+
+
+def test_kills_on_record_are_a_workloads_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of its pods, by container, and of no other's: another workload's pod is not among its samples."""
+    kill = Kill(NOW_S - 600, mi(100))
+    pods = ("web-5d9c7f6b4-x7k2p", "other-5d9c7f6b4-x7k2p")
+    on_record = {ContainerOfPod("shop", pod, "app"): kill for pod in pods}
+    monkeypatch.setattr(refit, "past_kills", lambda *_: on_record)
+    with metricserver.serving(Metrics(METRICS)) as source:
+        forecasts = refitted(source, Pool())
+
+    assert {"app": (kill,)} == forecasts.foreseen[WEB].kills
 
 
 def test_containers_that_no_policy_names_are_not_forecast() -> None:

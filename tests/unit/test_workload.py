@@ -40,6 +40,20 @@ def test_a_kill_in_a_pods_status_climbs_the_ladder_whenever_it_is_read() -> None
     assert mi(256) == second.verdicts["app"].target.limit_bytes
 
 
+def test_a_kill_whose_pod_is_gone_climbs_the_ladder_once() -> None:
+    """Known from a record, and a second later from the status of a pod that lives still, it is one kill."""
+    on_record = seen(past_kills={"app": (Kill(NOW_S - 501.0, mi(128)),)})
+    both = seen(
+        pods=(pod(container(last_kill=Kill(NOW_S - 500.0, mi(128)))),),
+        past_kills={"app": (Kill(NOW_S - 501.0, mi(128)),)},
+    )
+    first = review(WorkloadState(), on_record, FORECASTS, WorkloadPolicy())
+    second = review(first.state, both, FORECASTS, WorkloadPolicy())
+
+    assert mi(256) == first.state.container("app").kill_floor_bytes
+    assert first.state.container("app").kills == second.state.container("app").kills
+
+
 def test_a_kill_that_is_forgotten_is_not_learnt_again() -> None:
     """A pod's status tells of its last kill for ever; a window after it the limit follows the forecast again."""
     old = seen(pods=(pod(container(last_kill=Kill(NOW_S - 15.0 * DAY_S, mi(128)))),))

@@ -6,6 +6,7 @@ Reading only. What cannot be read is a value with a reason, never an exception a
 from foresize_forecast.prometheus.check import SourceCheck, check
 from foresize_forecast.prometheus.history import HistoryAnswer, HistoryRequest, RowFacts, grid_until, history
 from foresize_forecast.prometheus.newest import NewestSamples, newest
+from foresize_forecast.prometheus.pastkills import past_kills
 from foresize_forecast.prometheus.podruns import ended_runs, run_step_s
 from foresize_forecast.prometheus.promql import Matcher, parse_matchers, pod_pattern
 from foresize_forecast.prometheus.samples import ContainerOfPod
@@ -30,6 +31,7 @@ __all__ = [
     "history",
     "newest",
     "parse_matchers",
+    "past_kills",
     "pod_pattern",
     "run_step_s",
     "waiting",
