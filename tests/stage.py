@@ -17,6 +17,7 @@ from foresize.lease import Fence
 from foresize.records import Records
 from foresize.refit import Forecasts
 from foresize.settings import Settings
+from foresize.templating import Templater
 from foresize_forecast.pods import PodView
 from objectserver import Objects
 
@@ -72,6 +73,7 @@ class Stage:
             records=self.records,
             forecasts=self.forecasts,
             announcer=Announcer(self.events),
+            templater=Templater(api, self.fence, self.attendant, self.records, self.events),
         )
 
     def foresee(self, name: str, demand_mib: float) -> None:

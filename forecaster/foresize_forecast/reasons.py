@@ -42,6 +42,9 @@ class Obstacle(StrEnum):
     IN_USE = "MemoryInUse"
     CANARY = "CanaryWatched"
     CANARY_FAILED = "CanaryFailed"
+    TEMPLATE_OWNED = "TemplateOwned"
+    TEMPLATE_REFUSED = "TemplateRefused"
+    TEMPLATE_WAITS = "TemplateWaits"
 
 
 @dataclass(frozen=True, slots=True)

@@ -103,6 +103,17 @@ class Attempt:
 
 
 @dataclass(frozen=True, slots=True)
+class TemplateWrite:
+    """The last write of a workload's pod template."""
+
+    at_s: float
+    done: bool = False
+    """Whether the API server has accepted it: one that was only about to be sent is sent again."""
+    message: str = ""
+    """Its refusal, in the API server's words."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadState:
     """Memory of one workload. Never changed in place."""
 
@@ -111,6 +122,7 @@ class WorkloadState:
     """By pod uid."""
     revisions: Mapping[str, float] = field(default_factory=dict)
     """When each revision's first sample was taken, newest `REVISIONS_KEPT`."""
+    template: TemplateWrite | None = None
 
     def container(self, name: str) -> ContainerState:
         """The memory of a container, empty where there is none."""
@@ -135,6 +147,7 @@ def dump(state: WorkloadState) -> dict[str, Any]:
             for uid, a in sorted(state.attempts.items())
         },
         "revisions": dict(sorted(state.revisions.items())),
+        **_dump_template(state.template),
     }
 
 
@@ -155,6 +168,7 @@ def load(stored: Mapping[str, Any] | None) -> WorkloadState:
             for uid, a in stored.get("attempts", {}).items()
         },
         revisions=dict(stored.get("revisions", {})),
+        template=_load_template(stored.get("template")),
     )
 
 
@@ -212,6 +226,18 @@ def _load_container(stored: Mapping[str, Any]) -> ContainerState:
             change["message"],
         ),
     )
+
+
+def _dump_template(written: TemplateWrite | None) -> dict[str, Any]:
+    if written is None:
+        return {}
+    return {"template": _bare({"at": written.at_s, "done": written.done, "message": written.message})}
+
+
+def _load_template(stored: Mapping[str, Any] | None) -> TemplateWrite | None:
+    if stored is None:
+        return None
+    return TemplateWrite(stored.get("at", 0.0), stored.get("done", False), stored.get("message", ""))
 
 
 def _dump_canary(canary: Canary | None) -> dict[str, Any] | None:

@@ -35,6 +35,7 @@ from foresize.resize import Refused
 from foresize.sensing import latest, sense, waits
 from foresize.settings import Settings
 from foresize.targets import Inventory, take_inventory
+from foresize.templating import Templater
 from foresize.workloads import BUILT_IN, BUILT_IN_VERSION
 from foresize_forecast import breaker, ladder
 from foresize_forecast.pods import PodView
@@ -82,11 +83,12 @@ class ActPass:
         records: Records,
         forecasts: Forecasts,
         announcer: Announcer,
+        templater: Templater,
     ) -> None:
         self._settings, self._api, self._source = settings, api, source
         self._watch, self._attendant = watch, attendant
         self._admission, self._records = admission, records
-        self._forecasts, self._announcer = forecasts, announcer
+        self._forecasts, self._announcer, self._templater = forecasts, announcer, templater
         self._inventory = Inventory()
         self._inventory_of = NEVER
         self._namespaces: set[str] = set()
@@ -132,6 +134,7 @@ class ActPass:
             for key, one in managed.items():
                 with self._kept_apart(one, errors):
                     looks[key] = self._attendant.attend(one, partial(self.pods, one), senses[key], time.time())
+                    looks[key] = self._templater.attend(one, looks[key], time.time())
         with _timed("write"):
             self._publish(managed, looks)
             self._report(managed, looks, errors)

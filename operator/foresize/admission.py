@@ -1,6 +1,6 @@
 """The door to pods that are not born yet: a namespace's MemorySizes, read by the API server at pod creation.
 
-One of two modules that write to workloads. An entry exists only while an applying policy selects its workload, so what
+One of the doors to workloads. An entry exists only while an applying policy selects its workload, so what
 must not act any more is taken out first.
 """
 

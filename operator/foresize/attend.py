@@ -133,6 +133,10 @@ class Attendant:
             self._records.keep(managed.key, look.review.state)
             return look
 
+    def alone(self, key: tuple[str, str]) -> RLock:
+        """What keeps everybody else from looking at a workload, for as long as it is held."""
+        return self._lock(key)
+
     def report(self, managed: Managed, look: Look) -> None:
         """Write what people read of a look, never over what a kill has taught since.
 

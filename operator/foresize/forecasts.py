@@ -10,7 +10,7 @@ from foresize.quantities import about, quantity, timestamp
 from foresize_forecast.decide import Verdict
 from foresize_forecast.outlook import NoOutlook, Outlook, Score, ShapeKind
 from foresize_forecast.plan import Forecasted
-from foresize_forecast.reasons import Blocked
+from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.runs_plan import Basis, RunPlan
 from foresize_forecast.sizes import Size, rounded_up
 from foresize_forecast.state import ContainerState
@@ -36,6 +36,7 @@ class Look:
         quiet: why nothing is written to this workload (paused, opted out, conflict); empty if something may be.
         blocked: by pod name, what stands in its way.
         plans: by container name, of the next run, where its pods are runs.
+        template: what stands in the way of its pod template; None where nothing does, or where none is written.
     """
 
     seen: Observation
@@ -45,6 +46,7 @@ class Look:
     quiet: str = ""
     blocked: Mapping[str, Blocked] = field(default_factory=dict)
     plans: Mapping[str, RunPlan] = field(default_factory=dict)
+    template: Blocked | None = None
 
 
 def status_of(look: Look) -> Json:
@@ -77,7 +79,7 @@ def _row(name: str, verdict: Verdict, look: Look) -> Json:
         "message": verdict.message,
         "kills": [_bare({"at": timestamp(kill.at_s), "limit": _quantity(kill.limit_bytes)}) for kill in state.kills],
         "lastChange": _change(state),
-        "blocked": _blocked(look.blocked.values()),
+        "blocked": _blocked([*look.blocked.values(), *([look.template] if look.template else [])]),
         "heap": _heap(name, look.seen),
     }
     forecast = look.forecasts.get(name)
@@ -176,6 +178,8 @@ def _state(verdict: Verdict, look: Look) -> str:
         return look.quiet
     if verdict.wanted is None:
         return "NoForecast"
+    if look.template is not None and look.template.obstacle is not Obstacle.TEMPLATE_WAITS:
+        return str(look.template.obstacle)
     if not look.applies:
         return "Recommended"
     if look.blocked:

@@ -20,6 +20,8 @@ from kubernetes.config.config_exception import ConfigException
 from foresize import metrics
 
 Json = dict[str, Any]
+Operations = list[Json]
+"""A JSON patch."""
 PAGE = 500
 TIMEOUT_S = 20.0
 WRITES_PER_S = 10.0
@@ -137,9 +139,11 @@ class Api:
         """Put an object, bound to the resourceVersion that it carries."""
         return self._write("PUT", path, body, urgent=urgent)
 
-    def patch(self, path: str, body: Json, content_type: str, *, urgent: bool = False) -> Json:
-        """Patch an object; `content_type` names the kind of patch."""
-        return self._write("PATCH", path, body, content_type, urgent=urgent)
+    def patch(
+        self, path: str, body: Json | Operations, content_type: str, *, urgent: bool = False, force: bool = False
+    ) -> Json:
+        """Patch an object; `content_type` names the kind of patch, `force` lets an apply take others' fields over."""
+        return self._write("PATCH", path, body, content_type, urgent=urgent, force=force)
 
     def delete(self, path: str) -> Json:
         """Delete an object."""
@@ -149,14 +153,23 @@ class Api:
         """Start a watch; it fails where the server is silent for `read_timeout_s`."""
         return Stream(path, self._request("GET", path, query=query, timeout_s=read_timeout_s))
 
-    def _write(
-        self, method: str, path: str, body: Json | None, content_type: str = JSON_TYPE, *, urgent: bool = False
+    def _write(  # noqa: PLR0913 - one HTTP request
+        self,
+        method: str,
+        path: str,
+        body: Json | Operations | None,
+        content_type: str = JSON_TYPE,
+        *,
+        urgent: bool = False,
+        force: bool = False,
     ) -> Json:
         """What saves from a kill has a budget of its own: it must not wait behind what is only told."""
         time.sleep((self._urgent if urgent else self._budget).wait_s())
+        named = {} if body is None else {"fieldManager": MANAGER}
+        query = {**named, "force": "true"} if force else named
         resource = path.rsplit("/", 1)[-1] if path.endswith(("/resize", "/status")) else _resource(path)
         try:
-            answer = self._call(method, path, body, content_type, None if body is None else {"fieldManager": MANAGER})
+            answer = self._call(method, path, body, content_type, query)
         except ApiError as error:
             metrics.API_WRITES.labels(resource, str(error.status)).inc()
             raise
@@ -164,7 +177,12 @@ class Api:
         return answer
 
     def _call(
-        self, method: str, path: str, body: Json | None = None, content_type: str = JSON_TYPE, query: Json | None = None
+        self,
+        method: str,
+        path: str,
+        body: Json | Operations | None = None,
+        content_type: str = JSON_TYPE,
+        query: Json | None = None,
     ) -> Json:
         response = self._request(method, path, body, content_type, query)
         try:
@@ -177,7 +195,7 @@ class Api:
         self,
         method: str,
         path: str,
-        body: Json | None = None,
+        body: Json | Operations | None = None,
         content_type: str = JSON_TYPE,
         query: Json | None = None,
         timeout_s: float = TIMEOUT_S,

@@ -10,7 +10,7 @@ from foresize.labels import matches
 from foresize.policy import Policy
 from foresize.records import Subject
 from foresize.targets import Inventory
-from foresize.workloads import BUILT_IN_VERSION, Workload, scheduled
+from foresize.workloads import BUILT_IN_VERSION, ROLLED_OUT, Workload, scheduled
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.sizes import QosClass, Size
 
@@ -60,6 +60,11 @@ class Managed:
     def distrust(self) -> str:
         """Why nothing may be lowered, beside what its samples say."""
         return self.quiet_message if self.quiet == ROLLING_OUT else ""
+
+    @property
+    def templates(self) -> bool:
+        """Whether its pod template is written; a rollout is waited for."""
+        return self.policy.template and self.quiet in {"", ROLLING_OUT} and self.workload.kind in ROLLED_OUT
 
     @property
     def creates(self) -> bool:

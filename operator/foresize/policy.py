@@ -22,6 +22,7 @@ DEFAULTS: Mapping[str, Any] = {
     "spec.apply.atCreation": False,
     "spec.apply.running": "None",
     "spec.apply.template": False,
+    "spec.apply.templateForce": False,
     "spec.containers": [{"name": "*"}],
     "spec.containers[].min": "256Ki",
     "spec.containers[].request.overrun": 0.03,
@@ -89,6 +90,8 @@ class Policy:
         created_s: Unix seconds; of two policies of a kind for one workload the older wins.
         at_creation: new pods get the forecast's size.
         in_place: running pods are resized.
+        template: pod templates are written.
+        template_force: also where another has written memory there.
         workload: what bears on arithmetic.
         metric: what counts as memory.
         not_acted_on: paths of what its user set and this release does nothing with.
@@ -103,6 +106,8 @@ class Policy:
     target: Target
     at_creation: bool
     in_place: bool
+    template: bool
+    template_force: bool
     workload: WorkloadPolicy
     metric: Metric
     not_acted_on: tuple[str, ...] = ()
@@ -156,7 +161,8 @@ def parse(resource: Mapping[str, Any], *, allow_kube_system: bool = False) -> Po
 def _policy(resource: Mapping[str, Any]) -> Policy:
     root = Fields("", resource, DEFAULTS)
     metadata, spec = root.group("metadata"), root.group("spec")
-    running, at_creation = _apply(spec.group("apply"))
+    apply = spec.group("apply")
+    running, at_creation = _apply(apply)
     everywhere = resource.get("kind") == CLUSTER_SCOPED
     return Policy(
         namespace="" if everywhere else metadata.text("namespace", NAME, "a namespace"),
@@ -168,6 +174,8 @@ def _policy(resource: Mapping[str, Any]) -> Policy:
         target=_target(spec.group("target")),
         at_creation=at_creation,
         in_place=running != "None",
+        template=apply.switch("template"),
+        template_force=apply.switch("templateForce"),
         workload=_workload(spec),
         metric=spec.group("history").choice("metric", {"WorkingSet": Metric.WORKING_SET, "RSS": Metric.RSS}),
         not_acted_on=tuple(_not_acted_on(spec)),
@@ -188,6 +196,8 @@ def _apply(apply: Fields) -> tuple[str, bool]:
     if running != "None" and not at_creation and not template:
         words = "a pod that is evicted would otherwise come back at its template's size"
         raise Invalid(f"{apply.at('running')} is {running!r}: needs spec.apply.atCreation or template as well, {words}")
+    if apply.switch("templateForce") and not template:
+        raise Invalid(f"{apply.at('templateForce')} is true: needs spec.apply.template to be true as well")
     return running, at_creation
 
 
@@ -291,8 +301,6 @@ def _not_acted_on(spec: Fields) -> Iterable[str]:
     target, apply, leak = spec.group("target"), spec.group("apply"), spec.group("leak")
     if target.given("groupBy"):
         yield target.at("groupBy")
-    if apply.value("template"):
-        yield f"{apply.at('template')}=true"
     if apply.value("running") == "InPlaceOrEvict":
         yield f"{apply.at('running')}=InPlaceOrEvict"
     if leak.value("action") == "Restart":

@@ -23,6 +23,8 @@ MOST_NAMED = 50
 """Workloads in one message; a cluster's policy may select thousands."""
 SOON_OVER = frozenset({Obstacle.RESIZE_IN_PROGRESS, Obstacle.NOT_READY_TO_RESIZE, Obstacle.BACK_OFF, Obstacle.CANARY})
 
+TEMPLATES = frozenset({Obstacle.TEMPLATE_OWNED, Obstacle.TEMPLATE_REFUSED})
+
 
 @dataclass(frozen=True, slots=True)
 class Condition:
@@ -116,6 +118,8 @@ def _ready(found: Findings) -> Condition:
     words = "running pods are resized" if found.policy.in_place else "recommendations only: see spec.apply"
     if found.policy.at_creation:
         words += ", new pods are created with the forecast's size"
+    if found.policy.template:
+        words += ", pod templates are written"
     return Condition("Ready", status=True, reason="Working", message=words + _held_back(found.looks))
 
 
@@ -181,6 +185,9 @@ def _conflict(found: Findings) -> Condition:
     quiet = [each.quiet for each in found.assignments if each.quiet is not None and each.quiet.state == CONFLICT]
     if quiet:
         return Condition("Conflict", status=True, reason="OtherAutoscaler", message=quiet[0].message)
+    templates = [look.template for look in found.looks if look.template is not None]
+    if owned := [each for each in templates if each.obstacle in TEMPLATES]:
+        return Condition("Conflict", status=True, reason=str(owned[0].obstacle), message=owned[0].message)
     if found.overlaps:
         words = "; ".join(_replaced(each, found.policy) for each in found.overlaps[:MOST_NAMED])
         more = len(found.overlaps) - MOST_NAMED

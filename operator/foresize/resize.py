@@ -1,6 +1,6 @@
 """The door to running pods: one patch of the `resize` subresource for all containers of a pod.
 
-One of two modules that write to workloads. It checks the fence, sends what the brain decided and tells how it ended.
+One of the doors to workloads. It checks the fence, sends what the brain decided and tells how it ended.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ from foresize.podwatch import PodWatch
 from foresize.records import Records
 from foresize.refit import Forecasts
 from foresize.settings import Settings
+from foresize.templating import Templater
 from foresize_forecast.pods import ContainerView, PodView
 from foresize_forecast.prometheus import Source
 
@@ -65,6 +66,7 @@ class Runtime:
             records=self._records,
             forecasts=self._forecasts,
             announcer=Announcer(self._events),
+            templater=Templater(api, self._fence, attendant, self._records, self._events),
         )
         self._kills = KillPath(attendant, self._admission, self._events, acts=self._acts, wake=self.wake)
         self._woken, self._stopped = threading.Event(), threading.Event()

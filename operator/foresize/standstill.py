@@ -71,11 +71,15 @@ def assignments(api: Api, namespaces: Sequence[str], operator_namespace: str) ->
 
 def acting(assignment: Assignment | None) -> str:
     """The policy by which an operator sizes a workload, in words; empty where it leaves it alone."""
-    if assignment is None or not (assignment.policy.in_place or assignment.policy.at_creation):
+    if assignment is None or not _applies(assignment.policy):
         return ""
     if assignment.quiet is not None and assignment.quiet.state != ROLLING_OUT:
         return ""
     return assignment.policy.title
+
+
+def _applies(policy: Policy) -> bool:
+    return policy.in_place or policy.at_creation or policy.template
 
 
 def has_noticed(api: Api, assignment: Assignment) -> bool:

@@ -7,6 +7,7 @@ from typing import Any
 
 from foresize.admission import NAME
 from foresize.kubeapi import MANAGER, Api
+from foresize.ownership import is_ours
 from foresize.podviews import view
 from foresize.policy import Ref
 from foresize.records import API_VERSION
@@ -34,7 +35,7 @@ def named(api: Api, namespace: str, kinds: Sequence[str], name: str) -> Workload
 
 
 def all_touched(api: Api, namespace: str) -> tuple[list[Workload], list[str]]:
-    """All workloads of a namespace (empty: of all) that have a MemoryForecast, birth sizes or a pod resized by us.
+    """All workloads of a namespace (empty: of all) with a MemoryForecast, birth sizes, a template or a pod of ours.
 
     Returns:
         The workloads, and why others are none any more.
@@ -56,6 +57,10 @@ def _traces(api: Api, scope: str) -> Iterator[tuple[str, Ref]]:
         if item["metadata"]["name"] == NAME:
             for workload in item.get("spec", {}).get("sizes") or {}:
                 yield from _built_in(item, workload)
+    for kind, plural in BUILT_IN.items():
+        for item in api.list(f"/apis/apps/v1{scope}/{plural}"):
+            if is_ours(item):
+                yield from _built_in(item, f"{kind}/{item['metadata']['name']}")
     for item in api.list(f"/api/v1{scope}/pods"):
         if any(map(_is_our_resize, item["metadata"].get("managedFields") or [])):
             yield from _built_in(item, view(item).owner)

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from kubernetes.utils import parse_quantity
 
+from foresize import ownership
 from foresize.quantities import memory_bytes
 from foresize_forecast.sizes import QosClass, Size
+from foresize_forecast.templateplan import Held
 
 IGNORE = "foresize.dev/ignore"
 BUILT_IN = {
@@ -26,6 +28,8 @@ BATCH = {"CronJob": "cronjobs", "Job": "jobs"}
 BATCH_VERSION = "batch/v1"
 SCHEDULED = re.compile(r"Job/(?P<name>.+)-[0-9]{8,}")
 """A CronJob's Job has the minute of its schedule behind the name, as the admission policy takes it too."""
+ROLLED_OUT = ("Deployment", "StatefulSet", "DaemonSet")
+"""Kinds of apps/v1 that bring their pods to their template."""
 Json = Mapping[str, Any]
 
 
@@ -39,6 +43,10 @@ class Workload:
         qos: the class that the template gives its pods.
         rollout: what a rollout that is under way waits for; empty if there is none.
         ignored: opted out by label or annotation.
+        held: by container name, what its template says and who else wrote it.
+        templated: whether any memory in its template was written by us.
+        before: by container name, what another had written where we took it over.
+        sidecars: names of the native sidecars in its template.
     """
 
     namespace: str
@@ -53,6 +61,10 @@ class Workload:
     replicas: int
     rollout: str = ""
     ignored: bool = False
+    held: Mapping[str, Held] = field(default_factory=dict)
+    templated: bool = False
+    before: Mapping[str, Size] = field(default_factory=dict)
+    sidecars: frozenset[str] = frozenset()
 
     @property
     def runs(self) -> bool:
@@ -69,6 +81,7 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
     """A workload from its JSON."""
     metadata, spec = item["metadata"], item.get("spec", {})
     pod = _template(_job_of(spec) if kind == "CronJob" else spec)
+    sizes = template_sizes(pod)
     return Workload(
         namespace=metadata["namespace"],
         api_version=api_version,
@@ -77,11 +90,15 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
         uid=metadata["uid"],
         labels=metadata.get("labels") or {},
         selector=spec.get("selector") or {},
-        template=template_sizes(pod),
+        template=sizes,
         qos=qos_of(pod),
         replicas=_replicas(item, kind),
         rollout=_rollout(item, kind),
         ignored=opted_out(metadata),
+        held=ownership.held(item, sizes),
+        templated=ownership.is_ours(item),
+        before=ownership.before(item),
+        sidecars=frozenset(each["name"] for each in _sidecars(pod)),
     )
 
 
@@ -110,8 +127,11 @@ def template_sizes(pod: Json) -> dict[str, Size]:
 
 def resizable(pod: Json) -> list[Json]:
     """The containers of a pod spec that run as long as the pod does."""
-    sidecars = [each for each in pod.get("initContainers") or [] if each.get("restartPolicy") == "Always"]
-    return [*(pod.get("containers") or []), *sidecars]
+    return [*(pod.get("containers") or []), *_sidecars(pod)]
+
+
+def _sidecars(pod: Json) -> list[Json]:
+    return [each for each in pod.get("initContainers") or [] if each.get("restartPolicy") == "Always"]
 
 
 def size_of(resources: Json | None) -> Size:

@@ -41,6 +41,15 @@ def test_of_workloads_only_the_size_of_pods_is_written(render: Render) -> None:
     }
 
 
+def test_templates_are_written_by_order_only(render: Render) -> None:
+    """rbac.templates adds the right to patch the three kinds that roll out, and nothing else."""
+    more = granted(rules(render({"rbac": {"templates": True}}), "ClusterRole"))
+
+    assert more - granted(rules(render(), "ClusterRole")) == {
+        ("apps", plural, "patch") for plural in ("deployments", "statefulsets", "daemonsets")
+    }
+
+
 def test_nothing_secret_is_read(render: Render) -> None:
     """The operator reads no Secret, and of ConfigMaps only the kill switch of its own namespace."""
     manifests = render()

@@ -113,7 +113,7 @@ def prometheus(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Sta
 
 @pytest.fixture(scope="session")
 def chart(cluster: Cluster) -> str:
-    helm.install(cluster, {"operator": {"enabled": False}})
+    helm.install(cluster, {"operator": {"enabled": False}, "rbac": {"templates": True}})
     return helm.RELEASE
 
 

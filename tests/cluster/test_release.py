@@ -2,34 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-
-from foresize_dev import accounts, helm, workloads
+from foresize_dev import helm, workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
-from foresize_dev.operator_process import ACCOUNT, PROGRAM, Operator
-from foresize_dev.places import REPOSITORY
+from foresize_dev.operator_process import Operator
 from foresize_dev.waiting import wait_for
 from proofs import birth_sizes, deeds, see_passes
+from releases import release
 from scenes import MIB, deploy, now, past, policy, resized, sizes
 
 SWITCH = ("configmap", "foresize-kill-switch", "-n", helm.NAMESPACE)
-
-
-def _release(cluster: Cluster, *arguments: str) -> tuple[int, str]:
-    """Exit code and all that `foresize release` says, with the operator's own rights."""
-    kubeconfig = accounts.write_kubeconfig(cluster.state, cluster.api, helm.NAMESPACE, ACCOUNT)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHONPATH": os.pathsep.join(str(REPOSITORY / root) for root in ("operator", "forecaster")),
-        "KUBECONFIG": str(kubeconfig),
-        "FORESIZE_OPERATOR_NAMESPACE": helm.NAMESPACE,
-    }
-    command = [sys.executable, "-c", PROGRAM, "release", *arguments]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=110, check=False)
-    return ended.returncode, ended.stdout + ended.stderr
 
 
 def _sized(cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator) -> Operator:
@@ -48,13 +30,13 @@ def test_a_release_under_the_kill_switch_gives_all_back(
 ) -> None:
     """Refused while the operator would undo it; then both pods are back, unharmed, by two resizes and no more."""
     started = _sized(cluster, namespace, prometheus, operator)
-    code, words = _release(cluster, f"{namespace}/web")
+    code, words = release(cluster, f"{namespace}/web")
     assert (1, True) == (code, "would size it again at once: MemoryPolicy p applies" in words), words
 
     since = cluster.audit.mark()
     cluster.kubectl("create", *SWITCH, "--from-literal=stop=true")
     try:
-        code, words = _release(cluster, "--all", "-n", namespace)
+        code, words = release(cluster, "--all", "-n", namespace)
         assert code == 0, words
         see_passes(started)
     finally:
@@ -84,7 +66,7 @@ def test_a_release_after_the_operator_is_gone(
     started.kill()
     since = cluster.audit.mark()
 
-    code, words = _release(cluster, "--all", "-n", namespace)
+    code, words = release(cluster, "--all", "-n", namespace)
     assert code == 1, words
     assert f"{namespace}/Deployment/web: 1 of 2 pods have their owner's sizes" in words
     assert f"pod {busy['metadata']['name']} keeps its size: " in words

@@ -1,4 +1,4 @@
-"""Who may do what: the brain reads metrics and traces, and two modules of the hands write to workloads."""
+"""Who may do what: the brain reads metrics and traces, and three modules of the hands write to workloads."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_seven_modules_write_to_the_cluster_at_all() -> None:
+def test_eight_modules_write_to_the_cluster_at_all() -> None:
     """Reading the code of these modules tells everything that operator and webhook can change in a cluster."""
     writers = {name: wrote for name, tree in trees(HANDS) if (wrote := methods_called(tree, "api") & WRITES)}
 
@@ -74,6 +74,7 @@ def test_seven_modules_write_to_the_cluster_at_all() -> None:
         "policyreport.py": {"patch"},  # status of MemoryPolicies
         "records.py": {"create", "replace", "patch", "delete"},  # MemoryForecasts
         "resize.py": {"patch"},  # pods/resize
+        "template.py": {"patch"},  # memory in pod templates
         "webhook/keeper.py": {"replace", "patch"},  # its own certificate, and what the API server trusts of it
     } == writers
 
@@ -96,17 +97,22 @@ def test_sizes_at_creation_are_written_by_one_module() -> None:
     ]
 
 
-def test_both_doors_ask_for_the_lease_and_the_kill_switch() -> None:
+def test_all_doors_ask_for_the_lease_and_the_kill_switch() -> None:
     """Every write to a workload is behind the fence: what sends one asks it, or is called by what did."""
     asking = {
         (name, function.name)
         for name, tree in trees(HANDS)
-        if name in {"resize.py", "admission.py"}
+        if name in {"resize.py", "admission.py", "template.py"}
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef) and "refusal" in methods_called(function, "fence")
     }
 
-    assert {("resize.py", "resize"), ("admission.py", "_write")} == asking
+    assert {
+        ("resize.py", "resize"),
+        ("admission.py", "_write"),
+        ("template.py", "write"),
+        ("template.py", "give_back"),
+    } == asking
     assert ["_write"] == [
         caller.name
         for _, tree in trees(HANDS)

@@ -113,7 +113,7 @@ def test_what_this_release_does_nothing_with_is_named() -> None:
     """Who sets a field that is not acted on reads so in the status, by its path."""
     found = policy(
         target={"selector": {}, "groupBy": "dagster/job-name"},
-        apply={"running": "InPlaceOrEvict", "template": True},
+        apply={"running": "InPlaceOrEvict", "atCreation": True},
         leak={"action": "Restart"},
         idle={},
         disruption={"evictionsPerHour": 0},
@@ -122,7 +122,6 @@ def test_what_this_release_does_nothing_with_is_named() -> None:
 
     assert (
         "spec.target.groupBy",
-        "spec.apply.template=true",
         "spec.apply.running=InPlaceOrEvict",
         "spec.leak.action=Restart",
         "spec.idle",

@@ -17,6 +17,7 @@ from objectserver import Objects
 from stage import FORECAST, SIZES, clusters_policy, deployment, policy
 
 POD = "/api/v1/namespaces/shop/pods/web-abc-1"
+TEMPLATED = "/apis/apps/v1/namespaces/shop/deployments/web"
 LEASE = "/apis/coordination.k8s.io/v1/namespaces/foresize/leases/foresize"
 SWITCH = "/api/v1/namespaces/foresize/configmaps/foresize-kill-switch"
 Json = dict[str, Any]
@@ -152,6 +153,28 @@ def test_all_finds_what_no_policy_names_any_more(objects: Objects, tmp_path: Pat
 
     assert released(objects, tmp_path)[0]
     assert [("PATCH", f"{POD}/resize")] == deeds(objects)
+
+
+def test_all_leaves_no_birth_sizes(objects: Objects, tmp_path: Path) -> None:
+    """Also of workloads that are gone: one of the same name would be born with them."""
+    complete, lines = released(objects, tmp_path)
+
+    assert complete
+    assert {} == objects.stored[SIZES]["spec"]["sizes"]
+    assert "there is no Deployment b in shop" in lines
+
+
+def test_a_template_goes_back_before_its_pods(objects: Objects, tmp_path: Path) -> None:
+    """One that we wrote is given back; its pods follow in place where it rolls out none."""
+    mine = {"f:containers": {'k:{"name":"app"}': {"f:resources": {"f:requests": {"f:memory": {}}}}}}
+    objects.stored[TEMPLATED]["metadata"]["managedFields"] = [
+        {"manager": "foresize", "operation": "Apply", "fieldsV1": {"f:spec": {"f:template": {"f:spec": mine}}}}
+    ]
+
+    complete, lines = released(objects, tmp_path, workload="shop/web")
+    assert complete
+    assert [("PUT", SIZES), ("PATCH", TEMPLATED), ("PATCH", f"{POD}/resize")] == deeds(objects)
+    assert "shop/Deployment/web: its pod template says again what its owner wrote" in lines
 
 
 def test_a_dry_run_writes_nothing_at_all(objects: Objects, tmp_path: Path) -> None:

@@ -1,0 +1,108 @@
+"""The door to pod templates: server-side apply of the memory of containers, and nothing else of a workload.
+
+It checks the fence, sends what the brain decided and tells how it ended. Fields that another wrote are the API
+server's to refuse, unless the order is to take them over; then what they said is written beside them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from foresize.kubeapi import MANAGER, Api, ApiError, NotFound
+from foresize.lease import Fence
+from foresize.ownership import BEFORE
+from foresize.quantities import quantity
+from foresize.resize import Refused
+from foresize.workloads import BUILT_IN, BUILT_IN_VERSION, Workload
+from foresize_forecast.sizes import Size
+from foresize_forecast.templateplan import NOTHING
+
+APPLY = "application/apply-patch+yaml"
+JSON_PATCH = "application/json-patch+json"
+Json = dict[str, Any]
+
+
+def write(api: Api, fence: Fence, workload: Workload, sizes: Mapping[str, Size], *, force: bool) -> Refused | None:
+    """Be the writer of these sizes, and of no others.
+
+    Returns:
+        None where the template says so now (or the workload is gone), else why not.
+    """
+    if why := fence.refusal():
+        return Refused(why, fenced=True)
+    taken = {name: held.size for name, held in workload.held.items() if held.owner and name in sizes} if force else {}
+    try:
+        _apply(api, workload, sizes, dict(workload.before) | taken, force=force)
+    except NotFound:
+        return None
+    except ApiError as error:
+        return Refused(error.message)
+    return None
+
+
+def give_back(api: Api, fence: Fence, workload: Workload) -> Refused | None:
+    """Be the writer of nothing in a template: what was absent is absent again, what was overwritten is back.
+
+    Returns:
+        None where that is so (or the workload is gone), else why not.
+    """
+    if why := fence.refusal():
+        return Refused(why, fenced=True)
+    owners = {name: size for name, size in workload.before.items() if size != NOTHING}
+    try:
+        item = _apply(api, workload, owners, {}, force=bool(owners))
+        if owners:
+            _disown(api, workload, item)
+    except NotFound:
+        return None
+    except ApiError as error:
+        return Refused(error.message)
+    return None
+
+
+def _apply(api: Api, workload: Workload, sizes: Mapping[str, Size], before: Mapping[str, Size], *, force: bool) -> Json:
+    """One server-side apply, bound to the workload's uid: without it a workload that is gone would be made anew."""
+    kinds: dict[str, list[Json]] = {"containers": [], "initContainers": []}
+    for name, size in sorted(sizes.items()):
+        kind = "initContainers" if name in workload.sidecars else "containers"
+        kinds[kind].append({"name": name, "resources": _resources(size)})
+    spec = {"template": {"spec": {kind: rows for kind, rows in kinds.items() if rows}}} if sizes else {}
+    words = {name: _stored(size) for name, size in sorted(before.items())}
+    annotations = {"annotations": {BEFORE: json.dumps(words)}} if before else {}
+    body = {
+        "apiVersion": BUILT_IN_VERSION,
+        "kind": workload.kind,
+        "metadata": {"name": workload.name, "namespace": workload.namespace, "uid": workload.uid, **annotations},
+        **({"spec": spec} if spec else {}),
+    }
+    return api.patch(_path(workload), body, APPLY, force=force)
+
+
+def _disown(api: Api, workload: Workload, item: Json) -> None:
+    """Take our name from what is the owner's again: his next server-side apply would conflict with it."""
+    metadata = item["metadata"]
+    others = [
+        each
+        for each in metadata.get("managedFields") or []
+        if (each.get("manager"), each.get("operation")) != (MANAGER, "Apply")
+    ]
+    version = {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}
+    api.patch(
+        _path(workload), [version, {"op": "replace", "path": "/metadata/managedFields", "value": others}], JSON_PATCH
+    )
+
+
+def _path(workload: Workload) -> str:
+    return f"/apis/{BUILT_IN_VERSION}/namespaces/{workload.namespace}/{BUILT_IN[workload.kind]}/{workload.name}"
+
+
+def _resources(size: Size) -> Json:
+    parts = (("requests", size.request_bytes), ("limits", size.limit_bytes))
+    return {part: {"memory": quantity(value)} for part, value in parts if value is not None}
+
+
+def _stored(size: Size) -> Json:
+    parts = (("request", size.request_bytes), ("limit", size.limit_bytes))
+    return {part: quantity(value) for part, value in parts if value is not None}

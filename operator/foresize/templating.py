@@ -1,0 +1,106 @@
+"""From looks to pod templates: the intent written down, the door asked, and what became of it told."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import replace
+
+from foresize.attend import REMEMBERED, Attendant
+from foresize.events import Events
+from foresize.forecasts import Look
+from foresize.kubeapi import Api
+from foresize.lease import Fence
+from foresize.managed import Managed
+from foresize.quantities import people
+from foresize.records import Records
+from foresize.template import write
+from foresize_forecast.podchange import Proven
+from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.sizes import Size
+from foresize_forecast.state import TemplateWrite
+from foresize_forecast.templateplan import NOTHING, TemplateNeeds, TemplatePlan, planned
+from foresize_forecast.workload import creation_sizes, proven
+
+logger = logging.getLogger(__name__)
+
+
+class Templater:
+    """Brings templates to what is planned, in the act loop's thread."""
+
+    def __init__(self, api: Api, fence: Fence, attendant: Attendant, records: Records, events: Events) -> None:
+        self._api, self._fence = api, fence
+        self._attendant, self._records, self._events = attendant, records, events
+
+    def attend(self, managed: Managed, look: Look, now_s: float) -> Look:
+        """Write a workload's template where its policy wants it and it pays; the look with what came of it.
+
+        Raises:
+            ApiError: what was to be remembered could not be written, so nothing was done.
+        """
+        if not managed.templates:
+            return look
+        plan = planned(needs(managed, look), now_s)
+        if not plan.sizes:
+            return replace(look, template=plan.blocked)
+        if why := self._fence.refusal():
+            return replace(look, template=Blocked(Obstacle.FENCED, why))
+        with self._attendant.alone(managed.key):
+            self._remember(managed, TemplateWrite(now_s))
+            refused = write(self._api, self._fence, managed.workload, plan.sizes, force=managed.policy.template_force)
+            words = "" if refused is None else refused.message[:REMEMBERED]
+            made = TemplateWrite(now_s, done=refused is None, message=words)
+            state = replace(self._records.state(managed.key), template=made)
+            self._records.keep(managed.key, state)
+        self._tell(managed, plan, words)
+        blocked = Blocked(Obstacle.TEMPLATE_REFUSED, words) if words else plan.blocked
+        return replace(look, review=replace(look.review, state=state), template=blocked)
+
+    def _remember(self, managed: Managed, written: TemplateWrite) -> None:
+        state = replace(self._records.state(managed.key), template=written)
+        self._records.remember(managed.subject, state)
+
+    def _tell(self, managed: Managed, plan: TemplatePlan, refusal: str) -> None:
+        about = self._records.regarding(managed.subject)
+        changes = _changes(managed.workload.template, plan.sizes)
+        if refusal:
+            self._events.warning(about, "TemplateRefused", f"pod template not written ({changes}): {refusal}")
+            return
+        words = f"memory request/limit in the pod template, {changes}; MemoryPolicy {managed.policy.name}"
+        logger.info("%s/%s: %s", *managed.key, words)
+        self._events.normal(about, "TemplateWritten", words)
+
+
+def needs(managed: Managed, look: Look) -> TemplateNeeds:
+    """What bears on a workload's template, of a look at it."""
+    seen, workload = look.seen, managed.workload
+    usage: dict[str, float] = {}
+    for (_, name), recent in seen.recent.items():
+        usage[name] = max(usage.get(name, 0.0), recent.usage_bytes)
+    return TemplateNeeds(
+        held=workload.held,
+        born=creation_sizes(look.review, seen, workload.replicas, managed.quota),
+        usage_bytes=usage,
+        proven=_proven(look),
+        qos=workload.qos,
+        waits=managed.distrust,
+        distrust=seen.distrust,
+        force=managed.policy.template_force,
+        written=look.review.state.template,
+    )
+
+
+def _proven(look: Look) -> Proven:
+    """How far the newest revision that runs is proven; without a pod not at all."""
+    if not look.seen.pods:
+        return Proven(request=False, limit=False)
+    newest = max(look.seen.pods, key=lambda pod: pod.created_s)
+    return proven(look.review.state, newest.revision, look.seen.now_s)
+
+
+def _changes(before: Mapping[str, Size], sizes: Mapping[str, Size]) -> str:
+    return ", ".join(f"{name} {_both(before.get(name, NOTHING))} -> {_both(size)}" for name, size in sizes.items())
+
+
+def _both(size: Size) -> str:
+    return f"{people(size.request_bytes)}/{people(size.limit_bytes)}"

@@ -1,0 +1,109 @@
+"""Pod templates: written once by server-side apply where their owner says nothing of memory, and given back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foresize_dev import workloads
+from foresize_dev.cluster import Cluster
+from foresize_dev.fixtures import StartOperator, StartPrometheus
+from foresize_dev.waiting import wait_for
+from foresize_dev.workloads import Memhog
+from proofs import deeds, see_passes
+from releases import release
+from scenes import condition, past, policy, sizes
+
+Json = dict[str, Any]
+ABSENT = (None, None)
+
+
+def test_a_template_is_written_once_and_its_owner_goes_first(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """One apply and one rollout; `kubectl apply` of the manifest keeps our memory, and its own goes before ours.
+
+    Later passes, and an operator killed and started anew, write nothing more; a conflict names who wrote.
+    """
+    pod = _deploy(cluster, namespace, "web")
+    since = cluster.audit.mark()
+    cluster.apply(policy(apply={"template": True}), namespace=namespace)
+    started = operator(prometheus(history=past(pod, 200)).url, inventory_interval="1s")
+    wait_for("memory in the template", lambda: _template(cluster, namespace, "web") != ABSENT, 40)
+    [born] = wait_for("the new pod", lambda: _others(cluster, namespace, pod), 40)
+    assert sizes(born) == _template(cluster, namespace, "web")
+    assert "10m" == born["spec"]["containers"][0]["resources"]["requests"]["cpu"]
+
+    written = _template(cluster, namespace, "web")
+    cluster.apply(_manifest("web"), namespace=namespace)
+    started.kill()
+    started.forget_lease()
+    started.start()
+    see_passes(started)
+    assert written == _template(cluster, namespace, "web")
+
+    cluster.apply(_manifest("web", request="64Mi", limit="128Mi"), namespace=namespace)
+    wait_for("the conflict", lambda: condition(cluster, namespace, "Conflict").get("reason") == "TemplateOwned", 20)
+    assert "for app by kubectl-client-side-apply" in condition(cluster, namespace, "Conflict")["message"]
+    see_passes(started)
+    assert _template(cluster, namespace, "web") == ("64Mi", "128Mi")
+    assert [("deployments", "web")] == [
+        (each.resource, each.name) for each in deeds(cluster, started, namespace, since) if each.code < 300
+    ]
+
+
+def test_templates_go_back_to_what_their_owners_wrote(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Absent memory is absent again; what was taken by force has its old values, and its owner meets no conflict."""
+    absent, owned = _deploy(cluster, namespace, "web"), _deploy(cluster, namespace, "db", request="64Mi", limit="128Mi")
+    cluster.apply(
+        policy("p", "web", apply={"template": True}),
+        policy("q", "db", apply={"template": True, "templateForce": True}),
+        namespace=namespace,
+    )
+    started = operator(prometheus(history=past(absent, 200) + past(owned, 200)).url)
+    wait_for("memory where there was none", lambda: _template(cluster, namespace, "web") != ABSENT, 40)
+    wait_for("another's overwritten", lambda: _template(cluster, namespace, "db") != ("64Mi", "128Mi"), 40)
+    cluster.kubectl("delete", "memorypolicies", "--all", "-n", namespace)
+    see_passes(started, 2)
+
+    code, words = release(cluster, "--all", "-n", namespace)
+    assert code == 0, words
+    assert _template(cluster, namespace, "web") == ABSENT
+    assert _template(cluster, namespace, "db") == ("64Mi", "128Mi")
+    item = _item(cluster, namespace, "db")
+    assert "foresize.dev/template-before" not in item["metadata"].get("annotations", {})
+    assert "foresize" not in {each["manager"] for each in item["metadata"]["managedFields"]}
+    theirs = _manifest("db", request="96Mi", limit="192Mi")
+    path = f"/apis/apps/v1/namespaces/{namespace}/deployments/db?fieldManager=gitops"
+    cluster.api.request("PATCH", path, theirs, "application/apply-patch+yaml")
+    assert _template(cluster, namespace, "db") == ("96Mi", "192Mi")
+
+
+def _manifest(name: str, **memhog: str) -> Json:
+    """A Deployment whose owner asks for CPU, and for memory where it is given."""
+    manifest = workloads.deployment(name, Memhog({"HOLD": "40Mi"}, **memhog))
+    resources = manifest["spec"]["template"]["spec"]["containers"][0]["resources"]
+    resources.setdefault("requests", {})["cpu"] = "10m"
+    return manifest
+
+
+def _deploy(cluster: Cluster, namespace: str, name: str, **memhog: str) -> Json:
+    cluster.apply(_manifest(name, **memhog), namespace=namespace)
+    pod: Json = workloads.wait_until_ready(cluster, namespace, name)[0]
+    return pod
+
+
+def _item(cluster: Cluster, namespace: str, name: str) -> Json:
+    found: Json = cluster.api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/{name}")
+    return found
+
+
+def _template(cluster: Cluster, namespace: str, name: str) -> tuple[str | None, str | None]:
+    return sizes(_item(cluster, namespace, name)["spec"]["template"])
+
+
+def _others(cluster: Cluster, namespace: str, than: Json) -> list[Json]:
+    """The pod that has taken the place of another."""
+    found = workloads.pods(cluster, namespace, "web")
+    return found if than["metadata"]["uid"] not in {each["metadata"]["uid"] for each in found} else []
