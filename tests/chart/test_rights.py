@@ -50,6 +50,18 @@ def test_templates_are_written_by_order_only(render: Render) -> None:
     }
 
 
+def test_the_right_to_templates_comes_with_its_bound(render: Render) -> None:
+    """Whoever has the operator's token may change memory in templates, not images: the API server refuses it."""
+    assert not [each for each in render() if each["kind"].startswith("Validating")]
+    guarded = {each["kind"]: each for each in render({"rbac": {"templates": True}})}
+
+    policy, binding = guarded["ValidatingAdmissionPolicy"]["spec"], guarded["ValidatingAdmissionPolicyBinding"]["spec"]
+    [rule] = policy["matchConstraints"]["resourceRules"]
+    assert (policy["failurePolicy"], binding["validationActions"]) == ("Fail", ["Deny"])
+    assert rule["resources"] == ["deployments", "statefulsets", "daemonsets"]
+    assert "'system:serviceaccount:foresize:foresize'" in policy["matchConditions"][0]["expression"]
+
+
 def test_nothing_secret_is_read(render: Render) -> None:
     """The operator reads no Secret, and of ConfigMaps only the kill switch of its own namespace."""
     manifests = render()

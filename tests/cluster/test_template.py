@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-from foresize_dev import workloads
-from foresize_dev.cluster import Cluster
+import pytest
+
+from foresize_dev import helm, workloads
+from foresize_dev.cluster import Cluster, KubectlError
 from foresize_dev.fixtures import StartOperator, StartPrometheus
+from foresize_dev.operator_process import ACCOUNT
 from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
 from proofs import deeds, see_passes
@@ -78,6 +82,37 @@ def test_templates_go_back_to_what_their_owners_wrote(
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/db?fieldManager=gitops"
     cluster.api.request("PATCH", path, theirs, "application/apply-patch+yaml")
     assert _template(cluster, namespace, "db") == ("96Mi", "192Mi")
+
+
+FORBIDDEN: list[Json] = [
+    {"spec": {"replicas": 2}},
+    {"metadata": {"labels": {"app": "other"}}},
+    {"metadata": {"annotations": {"example.com/note": "x"}}},
+    {"spec": {"template": {"metadata": {"annotations": {"example.com/note": "x"}}}}},
+    {"spec": {"template": {"spec": {"serviceAccountName": "admin"}}}},
+    {"spec": {"template": {"spec": {"containers": [{"name": "app", "image": "evil"}]}}}},
+    {"spec": {"template": {"spec": {"containers": [{"name": "app", "command": ["sh"]}]}}}},
+    {"spec": {"template": {"spec": {"containers": [{"name": "app", "resources": {"limits": {"cpu": "1"}}}]}}}},
+    {"spec": {"template": {"spec": {"containers": [{"name": "more", "image": "evil"}]}}}},
+    {"spec": {"template": {"spec": {"initContainers": [{"name": "more", "image": "evil"}]}}}},
+]
+
+
+def test_the_operators_account_may_change_memory_only(cluster: Cluster, chart: str, namespace: str) -> None:
+    """Its token, in other hands, changes no image, command, account or replica count of any workload."""
+    del chart  # installed, which is all that is wanted
+    cluster.apply(_manifest("web"), namespace=namespace)
+    for patch in FORBIDDEN:
+        with pytest.raises(KubectlError, match="the operator of Foresize may change no"):
+            _patch_as_operator(cluster, namespace, patch)
+    memory = {"containers": [{"name": "app", "resources": {"limits": {"memory": "1Gi"}}}]}
+    _patch_as_operator(cluster, namespace, {"spec": {"template": {"spec": memory}}})
+
+
+def _patch_as_operator(cluster: Cluster, namespace: str, patch: Json) -> None:
+    user = f"system:serviceaccount:{helm.NAMESPACE}:{ACCOUNT}"
+    words = ("patch", "deployment/web", "-n", namespace, "--as", user, "--dry-run=server", "-p", json.dumps(patch))
+    cluster.kubectl(*words)
 
 
 def _manifest(name: str, **memhog: str) -> Json:
