@@ -18,9 +18,9 @@ from foresize.records import API_VERSION, object_name
 from foresize.targets import Inventory, take_inventory
 
 LEASE_S = 15
-"""Duration of a lease that is taken here, as an operator's by default."""
-LEASE_DEADLINE_S = 60.0
-"""A lease that is neither free nor renewed by then is a riddle: the longest default life four times over."""
+"""Duration of a lease that nobody had, as an operator's by default; else it is the last holder's own."""
+LEASE_DEADLINES = 4.0
+"""Durations after which a lease that is neither free nor renewed is a riddle."""
 POLL_S = 0.25
 Key = tuple[str, str]
 
@@ -38,15 +38,15 @@ def take(api: Api, namespace: str) -> Lease | None:
         UnclearError: neither came to pass.
         ApiError: the lease cannot be read.
     """
-    before = _renewed(api, namespace)
-    lease = Lease(api, namespace, LEASE_S, lambda: None)
+    before, duration_s = _renewed(api, namespace)
+    lease = Lease(api, namespace, duration_s, lambda: None)
     lease.start()
-    until_s = time.monotonic() + LEASE_DEADLINE_S
+    until_s = time.monotonic() + LEASE_DEADLINES * duration_s
     while time.monotonic() < until_s:
         if lease.held():
             return lease
-        holder, renewed = now = _renewed(api, namespace)
-        if holder and holder != lease.identity and renewed and now != before:
+        now, _ = _renewed(api, namespace)
+        if now[0] not in {"", lease.identity} and now != before:
             lease.stop()
             return None
         time.sleep(POLL_S)
@@ -109,12 +109,13 @@ def _policies(api: Api, namespaces: Sequence[str]) -> Iterator[Any]:
             yield parse({**item, "kind": CLUSTER_SCOPED}, allow_kube_system=True)
 
 
-def _renewed(api: Api, namespace: str) -> tuple[str, str]:
-    """(holder, when it last renewed) of the lease, empty where nobody has it."""
+def _renewed(api: Api, namespace: str) -> tuple[tuple[str, str], int]:
+    """(holder, when it last renewed) of the lease, empty where nobody has it; and for how many seconds it is held."""
     try:
         spec = api.get(f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}").get("spec", {})
     except NotFound:
-        return "", ""
+        return ("", ""), LEASE_S
     except ApiError as error:
         raise ApiError(error.status, f"Lease {namespace}/{LEASE} cannot be read: {error.message}") from error
-    return spec.get("holderIdentity") or "", spec.get("renewTime") or ""
+    holder = (spec.get("holderIdentity") or "", spec.get("renewTime") or "")
+    return holder, spec.get("leaseDurationSeconds") or LEASE_S

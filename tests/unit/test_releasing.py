@@ -262,7 +262,7 @@ def test_a_lease_that_is_neither_free_nor_renewed_stops_a_release(
     objects: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whether an operator lives is not guessed."""
-    monkeypatch.setattr(standstill, "LEASE_DEADLINE_S", 0.5)
+    monkeypatch.setattr(standstill, "LEASE_DEADLINES", 0.03)
     objects.refuse = lambda _: None
     operator_lives(objects)
 
