@@ -10,7 +10,7 @@ from typing import Any
 from apiserver import Answer, Request, status
 
 Json = dict[str, Any]
-SUBRESOURCES = ("status", "resize")
+SUBRESOURCES = ("status", "resize", "eviction")
 
 
 class Objects:
@@ -39,7 +39,8 @@ class Objects:
         with self._lock:
             self._version += 1
             before = self.stored.get(path, {}).get("metadata", {})
-            kept = {"uid": before.get("uid", f"uid-of-{self._version}"), "resourceVersion": str(self._version)}
+            uid = before.get("uid", item.get("metadata", {}).get("uid", f"uid-of-{self._version}"))
+            kept = {"uid": uid, "resourceVersion": str(self._version)}
             collection, _, name = path.rpartition("/")
             place = {"name": name}
             if "/namespaces/" in collection:
@@ -61,6 +62,8 @@ class Objects:
         match request.method:
             case "GET":
                 return self._read(path)
+            case "POST" if last == "eviction":
+                return self._evicted(path, request.body)
             case "POST":
                 path = f"{path}/{request.body['metadata']['name']}"
                 if path in self.stored:
@@ -74,6 +77,15 @@ class Objects:
                 return self._replaced(path, request.body, sub)
             case _:
                 return 200, self.put(path, _merged(self.stored[path], request.body))
+
+    def _evicted(self, path: str, body: Json) -> Answer:
+        wanted = body["deleteOptions"]["preconditions"]["uid"]
+        if path not in self.stored:
+            return status(404, f"{path} not found")
+        if self.stored[path]["metadata"]["uid"] != wanted:
+            return status(409, f"the uid in the precondition ({wanted}) is another one")
+        self.stored.pop(path)
+        return 201, {"kind": "Status", "status": "Success"}
 
     def _read(self, path: str) -> Answer:
         if path in self.stored:

@@ -14,6 +14,7 @@ from foresize.announce import Announcer
 from foresize.attend import Attendant, Foreseen
 from foresize.events import Events
 from foresize.lease import Fence
+from foresize.moving import Mover
 from foresize.records import Records
 from foresize.refit import Forecasts
 from foresize.settings import Settings
@@ -55,7 +56,7 @@ class Watch:
 class Stage:
     """Everything that a pass needs, with a lease that is held until `held` says otherwise."""
 
-    def __init__(self, objects: Objects, api: Any, settings: Settings | None = None) -> None:
+    def __init__(self, objects: Objects, api: Any, settings: Settings) -> None:
         self.objects, self.held, self.watch = objects, True, Watch()
         self.fence = Fence(lambda: self.held)
         self.records = Records(api, lambda: self.held)
@@ -63,8 +64,17 @@ class Stage:
         self.events = Events(api, "test")
         self.forecasts = Forecasts()
         self.attendant = Attendant(api, self.fence, self.records, self.events)
+        self.mover = Mover(
+            settings,
+            api,
+            self.fence,
+            attendant=self.attendant,
+            records=self.records,
+            admission=self.admission,
+            events=self.events,
+        )
         self.acts = ActPass(
-            settings or Settings(),
+            settings,
             api,
             source=None,
             watch=self.watch,  # type: ignore[arg-type]  # what a pass asks of it
@@ -74,6 +84,7 @@ class Stage:
             forecasts=self.forecasts,
             announcer=Announcer(self.events),
             templater=Templater(api, self.fence, self.attendant, self.records, self.events),
+            mover=self.mover,
         )
 
     def foresee(self, name: str, demand_mib: float) -> None:
@@ -93,7 +104,7 @@ class Stage:
 def staged(objects: Objects, settings: Settings | None = None) -> Iterator[Stage]:
     """A stage at a server that holds these objects."""
     with serving(objects.answer) as api:
-        stage = Stage(objects, api, settings)
+        stage = Stage(objects, api, settings or Settings())
         yield stage
         stage.events.close()
 

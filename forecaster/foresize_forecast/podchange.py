@@ -167,6 +167,8 @@ def _not_lowered_below(floor_bytes: int | None, before_bytes: int | None, wanted
 
 def _obstacle(pod: PodView, sizes: Mapping[str, Size], needs: PodNeeds) -> Blocked | None:
     """The first thing that forbids this patch of this pod now."""
+    if needs.room.node_cannot_resize:
+        return Blocked(Obstacle.NODE_CANNOT_RESIZE, needs.room.node_cannot_resize)
     if found := unpatchable(pod, sizes):
         return found
     if needs.attempt and needs.now_s < needs.attempt.wait_until_s:

@@ -30,6 +30,10 @@ def within_room(pod: PodView, sizes: Mapping[str, Size], room: Room) -> PodChang
     if free is None or growth <= free:
         return _limits_within_quota(changed, sizes, room)
     message = f"requests should grow by {in_mebibytes(growth)}, {where} has {in_mebibytes(free)} free"
+    whole = sum(_request(container, sizes) for container in pod.containers)
+    if room.node_allocatable_bytes is not None and whole > room.node_allocatable_bytes:
+        all_of_it = in_mebibytes(room.node_allocatable_bytes)
+        obstacle, message = Obstacle.NODE_TOO_SMALL, f"{message}, and {all_of_it} in all"
     clipped = {c.name: _clipped(pod.qos, c, sizes[c.name], free / growth) for c in changed}
     kept = {c.name: clipped[c.name] for c in changed if clipped[c.name] != c.size}
     if not kept:
@@ -68,3 +72,7 @@ def _clipped(qos: QosClass, container: ContainerView, size: Size, share: float) 
 
 def _growth(container: ContainerView, size: Size) -> int:
     return (size.request_bytes or 0) - (container.size.request_bytes or 0)
+
+
+def _request(container: ContainerView, sizes: Mapping[str, Size]) -> int:
+    return sizes.get(container.name, container.size).request_bytes or 0

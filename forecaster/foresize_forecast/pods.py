@@ -88,6 +88,8 @@ class PodView:
     ignored: bool = False
     """Opted out by `foresize.dev/ignore` on the pod."""
     owner_uid: str = ""
+    undisturbed: str = ""
+    """The annotation by which it asks not to be evicted; empty if it does not."""
 
     def container(self, name: str) -> ContainerView | None:
         """The container of that name, if it has one."""
@@ -101,6 +103,7 @@ class Room:
     Attributes:
         node_free_bytes: allocatable memory of its node less the requests of all pods there, this one included.
         node_allocatable_bytes: of its node; a request above it is refused at once.
+        node_cannot_resize: why nothing can be resized on its node; empty where it can.
         container_min_bytes: LimitRange minimum of a container, for requests.
         container_max_bytes: LimitRange maximum of a container, for limits.
         limit_ratio_max: LimitRange maximum of limit over request.
@@ -110,6 +113,7 @@ class Room:
 
     node_free_bytes: int | None = None
     node_allocatable_bytes: int | None = None
+    node_cannot_resize: str = ""
     container_min_bytes: int | None = None
     container_max_bytes: int | None = None
     limit_ratio_max: float | None = None

@@ -33,6 +33,9 @@ class Obstacle(StrEnum):
     NOT_READY_TO_RESIZE = "NoResizeStatus"
     RESIZE_IN_PROGRESS = "ResizeInProgress"
     NODE_FULL = "NodeFull"
+    NODE_TOO_SMALL = "NodeTooSmall"
+    """Not even alone on its node would there be room."""
+    NODE_CANNOT_RESIZE = "NodeCannotResize"
     QUOTA = "QuotaExhausted"
     REFUSED = "Refused"
     FENCED = "NotTheWriter"
@@ -45,11 +48,20 @@ class Obstacle(StrEnum):
     TEMPLATE_OWNED = "TemplateOwned"
     TEMPLATE_REFUSED = "TemplateRefused"
     TEMPLATE_WAITS = "TemplateWaits"
+    LEAKS = "LeakReachesLimit"
+    """Nothing of its size is wrong: it should be restarted before its leak ends it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Blocked:
-    """A change that is not made now, and what stands in its way."""
+    """A change that is not made now, and what stands in its way.
+
+    Attributes:
+        obstacle: what stands in its way.
+        message: the same for people.
+        held: one word why its pod is not evicted because of it; empty where nobody would evict it.
+    """
 
     obstacle: Obstacle
     message: str
+    held: str = ""

@@ -17,6 +17,9 @@ from foresize_forecast.sizes import Size
 VERSION = 1
 KILLS_KEPT = 10
 REVISIONS_KEPT = 5
+EVICTIONS_KEPT = 20
+EVICTION_KEPT_S = 86_400.0
+"""Evictions are remembered for a day, the newest `EVICTIONS_KEPT`: budgets count an hour of them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +117,28 @@ class TemplateWrite:
 
 
 @dataclass(frozen=True, slots=True)
+class Wait:
+    """A pod that cannot have in place what it should."""
+
+    cause: str
+    """Why not, now."""
+    since_s: float
+    """Since when it is short of it, whatever the cause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Eviction:
+    """A pod that was evicted, or was about to be when this was written: its uid tells which."""
+
+    at_s: float
+    uid: str
+    pod: str
+    node: str
+    cause: str
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadState:
     """Memory of one workload. Never changed in place."""
 
@@ -123,6 +148,10 @@ class WorkloadState:
     revisions: Mapping[str, float] = field(default_factory=dict)
     """When each revision's first sample was taken, newest `REVISIONS_KEPT`."""
     template: TemplateWrite | None = None
+    waits: Mapping[str, Wait] = field(default_factory=dict)
+    """By pod uid."""
+    evictions: tuple[Eviction, ...] = ()
+    """Oldest first. Written before each is asked for: one whose pod lives on was refused, or never asked for."""
 
     def container(self, name: str) -> ContainerState:
         """The memory of a container, empty where there is none."""
@@ -136,10 +165,21 @@ class WorkloadState:
         """The same with another attempt on one pod."""
         return replace(self, attempts={**self.attempts, pod_uid: attempt})
 
+    def with_eviction(self, eviction: Eviction) -> WorkloadState:
+        """The same with one more eviction; of one pod the newest is kept."""
+        others = [
+            each for each in self.evictions if each.uid != eviction.uid and eviction.at_s - each.at_s < EVICTION_KEPT_S
+        ]
+        return replace(self, evictions=(*others, eviction)[-EVICTIONS_KEPT:])
+
+    def without_eviction(self, pod_uid: str) -> WorkloadState:
+        """The same without the eviction of a pod that was refused."""
+        return replace(self, evictions=tuple(each for each in self.evictions if each.uid != pod_uid))
+
 
 def dump(state: WorkloadState) -> dict[str, Any]:
     """The state as JSON, empty fields left out: it is stored in an object that every reader gets."""
-    return {
+    dumped = {
         "version": VERSION,
         "containers": {name: _dump_container(c) for name, c in sorted(state.containers.items())},
         "attempts": {
@@ -149,6 +189,12 @@ def dump(state: WorkloadState) -> dict[str, Any]:
         "revisions": dict(sorted(state.revisions.items())),
         **_dump_template(state.template),
     }
+    waits = {uid: [each.cause, each.since_s] for uid, each in sorted(state.waits.items())}
+    evictions = [
+        _bare({"at": e.at_s, "uid": e.uid, "pod": e.pod, "node": e.node, "cause": e.cause, "message": e.message})
+        for e in state.evictions
+    ]
+    return dumped | _bare({"waits": waits, "evictions": evictions})
 
 
 def load(stored: Mapping[str, Any] | None) -> WorkloadState:
@@ -169,6 +215,11 @@ def load(stored: Mapping[str, Any] | None) -> WorkloadState:
         },
         revisions=dict(stored.get("revisions", {})),
         template=_load_template(stored.get("template")),
+        waits={uid: Wait(cause, since_s) for uid, (cause, since_s) in stored.get("waits", {}).items()},
+        evictions=tuple(
+            Eviction(e.get("at", 0.0), e["uid"], e.get("pod", ""), e.get("node", ""), e["cause"], e.get("message", ""))
+            for e in stored.get("evictions", [])
+        ),
     )
 
 

@@ -26,6 +26,7 @@ from foresize.forecasts import Look
 from foresize.guard import Assignment, assign
 from foresize.kubeapi import Api, ApiError, Forbidden, NotFound
 from foresize.managed import Managed, manage
+from foresize.moving import Mover
 from foresize.podwatch import PodWatch
 from foresize.policy import CLUSTER_SCOPED, SYSTEM_NAMESPACES, Policy, PolicyProblem, parse
 from foresize.policyreport import POLICIES, Found
@@ -84,11 +85,13 @@ class ActPass:
         forecasts: Forecasts,
         announcer: Announcer,
         templater: Templater,
+        mover: Mover,
     ) -> None:
         self._settings, self._api, self._source = settings, api, source
         self._watch, self._attendant = watch, attendant
         self._admission, self._records = admission, records
-        self._forecasts, self._announcer, self._templater = forecasts, announcer, templater
+        self._forecasts, self._announcer = forecasts, announcer
+        self._templater, self._mover = templater, mover
         self._inventory = Inventory()
         self._inventory_of = NEVER
         self._namespaces: set[str] = set()
@@ -135,6 +138,8 @@ class ActPass:
                 with self._kept_apart(one, errors):
                     looks[key] = self._attendant.attend(one, partial(self.pods, one), senses[key], time.time())
                     looks[key] = self._templater.attend(one, looks[key], time.time())
+        with _timed("evict"):
+            looks = self._mover.run(managed, looks, time.time())
         with _timed("write"):
             self._publish(managed, looks)
             self._report(managed, looks, errors)

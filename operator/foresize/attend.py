@@ -24,6 +24,7 @@ from foresize.records import Records
 from foresize.resize import resize
 from foresize.spending import Spending
 from foresize_forecast.fast import Recent
+from foresize_forecast.moves import wishes
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.podchange import after_refusal, way_back
@@ -130,6 +131,8 @@ class Attendant:
             except NotFound:
                 # Its MemoryForecast was deleted to have what it held forgotten: looked at again without.
                 look = self._attend(managed, seen, senses, only)
+            if only is None and managed.resizes:
+                look = with_wishes(managed, look)
             self._records.keep(managed.key, look.review.state)
             return look
 
@@ -216,6 +219,13 @@ class Attendant:
             return self._locks[key]
 
 
+def with_wishes(managed: Managed, look: Look) -> Look:
+    """The same look, with the pods that an eviction would help, and the memory of who waits for what."""
+    asked = managed.policy.disruption
+    state, wished = wishes(look.review, look.seen, look.blocked, look.forecasts, asked)
+    return replace(look, review=replace(look.review, state=state), wishes=wished)
+
+
 def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: float) -> Observation:
     """Everything seen of a workload, as the brain wants it."""
     return Observation(
@@ -253,7 +263,7 @@ def _unapplied(found: Review, before: WorkloadState) -> Review:
         name: replace(c, last_change=before.container(name).last_change, limit_changed_at_s=0.0)
         for name, c in shown.containers.items()
     }
-    return replace(found, state=replace(shown, containers=containers))
+    return replace(found, state=replace(shown, containers=containers, waits={}))
 
 
 def _reason(look: Look, order: _Order) -> str:

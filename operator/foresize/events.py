@@ -21,6 +21,8 @@ REPEAT_AFTER_S = 300.0
 """The same words about the same object are said again no sooner."""
 MAX_NOTE_BYTES = 1000
 """The API server refuses notes of more than 1024 bytes."""
+RESIZE, EVICT = "Resize", "Evict"
+"""What was done, or was to be, in an Event's field `action`."""
 WAITING = 500
 CLOSE_S = 3.0
 
@@ -58,13 +60,13 @@ class Events:
         self._thread = threading.Thread(target=self._post_all, name="events", daemon=True)
         self._thread.start()
 
-    def normal(self, about: Regarding, reason: str, note: str) -> None:
+    def normal(self, about: Regarding, reason: str, note: str, action: str = RESIZE) -> None:
         """Something was done."""
-        self._say("Normal", about, reason, note)
+        self._say("Normal", about, reason, note, action)
 
-    def warning(self, about: Regarding, reason: str, note: str) -> None:
+    def warning(self, about: Regarding, reason: str, note: str, action: str = RESIZE) -> None:
         """Something could not be done, or should be looked at."""
-        self._say("Warning", about, reason, note)
+        self._say("Warning", about, reason, note, action)
 
     def close(self) -> None:
         """Post what is waiting, for a few seconds at most."""
@@ -72,7 +74,7 @@ class Events:
             self._queue.put(None, timeout=CLOSE_S)
             self._thread.join(CLOSE_S)
 
-    def _say(self, kind: str, about: Regarding, reason: str, note: str) -> None:
+    def _say(self, kind: str, about: Regarding, reason: str, note: str, action: str) -> None:
         if not self._is_new((about.uid, reason, note)):
             return
         body = {
@@ -82,7 +84,7 @@ class Events:
             "eventTime": datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
             "reportingController": "foresize.dev/operator",
             "reportingInstance": self._identity[:128],
-            "action": "Resize",
+            "action": action,
             "reason": reason,
             "type": kind,
             "note": cut(plain(note), MAX_NOTE_BYTES),

@@ -55,6 +55,9 @@ def sentences(forecast: Json) -> Iterator[str]:
     seen = status.get("observedAt", "not yet")
     state = status.get("summary", {}).get("state", "")
     yield f"{where} under {spec.get('policyKind', 'MemoryPolicy')} {spec.get('policy')}, seen {seen}: {state}"
+    if "lastEviction" in status:
+        last = status["lastEviction"]
+        yield f"last eviction {last.get('at')}: {last.get('pod')} from {last.get('node')}: {last.get('message')}"
     for row in status.get("containers") or []:
         yield from _container(row)
 

@@ -28,7 +28,7 @@ def export(looks: Mapping[tuple[str, str], Look]) -> None:
         for name, verdict in look.review.verdicts.items():
             _add(values, (namespace, workload, name), present(name, look.seen), verdict.target, look)
     for gauge, wanted in values.items():
-        _show(gauge, wanted)
+        show(gauge, wanted)
 
 
 def _add(values: Values, labels: Labels, now: Size, target: Size, look: Look) -> None:
@@ -42,7 +42,8 @@ def _add(values: Values, labels: Labels, now: Size, target: Size, look: Look) ->
         values[metrics.LEAKING][labels] = forecast.outlook.shape.kind is ShapeKind.LEAKING
 
 
-def _show(gauge: Gauge, wanted: Mapping[Labels, float]) -> None:
+def show(gauge: Gauge, wanted: Mapping[Labels, float]) -> None:
+    """Make a gauge tell these values by labels, and no others."""
     for labels, value in wanted.items():
         gauge.labels(*labels).set(value)
     shown = [tuple(sample.labels.values()) for metric in gauge.collect() for sample in metric.samples]

@@ -8,6 +8,7 @@ from typing import Any
 
 from foresize.quantities import about, quantity, timestamp
 from foresize_forecast.decide import Verdict
+from foresize_forecast.moves import Wish
 from foresize_forecast.outlook import NoOutlook, Outlook, Score, ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Blocked, Obstacle
@@ -37,6 +38,7 @@ class Look:
         blocked: by pod name, what stands in its way.
         plans: by container name, of the next run, where its pods are runs.
         template: what stands in the way of its pod template; None where nothing does, or where none is written.
+        wishes: pods that an eviction would help.
     """
 
     seen: Observation
@@ -47,6 +49,7 @@ class Look:
     blocked: Mapping[str, Blocked] = field(default_factory=dict)
     plans: Mapping[str, RunPlan] = field(default_factory=dict)
     template: Blocked | None = None
+    wishes: tuple[Wish, ...] = ()
 
 
 def status_of(look: Look) -> Json:
@@ -55,7 +58,7 @@ def status_of(look: Look) -> Json:
     The same look gives the same status, so that an object is only written when it says something new.
     """
     rows = [_row(name, verdict, look) for name, verdict in sorted(look.review.verdicts.items())][:MAX_ROWS]
-    return {"summary": _summary(look), "containers": rows}
+    return {"summary": _summary(look), "containers": rows, **_bare({"lastEviction": _last_eviction(look)})}
 
 
 def present(name: str, seen: Observation) -> Size:
@@ -194,6 +197,14 @@ def wanted(verdict: Verdict, look: Look) -> Size:
     return verdict.creation or verdict.target
 
 
+def _last_eviction(look: Look) -> Json | None:
+    if not look.review.state.evictions:
+        return None
+    last = look.review.state.evictions[-1]
+    told = {"pod": last.pod, "node": last.node, "reason": last.cause, "message": last.message}
+    return {"at": timestamp(last.at_s)} | told
+
+
 def _score(score: Score | None) -> Json | None:
     return (
         None
@@ -229,7 +240,9 @@ def _change(state: ContainerState) -> Json | None:
 
 def _blocked(blocked: Iterable[Blocked]) -> Json | None:
     first = next(iter(blocked), None)
-    return None if first is None else {"reason": str(first.obstacle), "message": first.message}
+    if first is None:
+        return None
+    return _bare({"reason": str(first.obstacle), "message": first.message, "eviction": first.held or None})
 
 
 def _quantity(value_bytes: int | None) -> str | None:

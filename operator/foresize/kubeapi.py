@@ -29,6 +29,8 @@ WRITE_BURST = 20
 JSON_TYPE = "application/json"
 MANAGER = "foresize"
 """Whose fields those are that we write, in an object's managedFields."""
+SUBRESOURCES = ("/resize", "/status", "/eviction")
+TOO_MANY = 429
 
 
 class ApiError(Exception):
@@ -167,7 +169,7 @@ class Api:
         time.sleep((self._urgent if urgent else self._budget).wait_s())
         named = {} if body is None else {"fieldManager": MANAGER}
         query = {**named, "force": "true"} if force else named
-        resource = path.rsplit("/", 1)[-1] if path.endswith(("/resize", "/status")) else _resource(path)
+        resource = path.rsplit("/", 1)[-1] if path.endswith(SUBRESOURCES) else _resource(path)
         try:
             answer = self._call(method, path, body, content_type, query)
         except ApiError as error:
@@ -242,7 +244,11 @@ def connect(kubeconfig: str | None = None) -> Api:
 
 def _error(status: int, body: str | bytes) -> ApiError:
     try:
-        message = json.loads(body).get("message") or str(body)
+        answer = json.loads(body)
+        message = answer.get("message") or str(body)
+        if status == TOO_MANY:  # a PodDisruptionBudget names itself and its numbers there only
+            causes = (answer.get("details") or {}).get("causes") or []
+            message = " ".join([message, *(each["message"] for each in causes if each.get("message"))])
     except (ValueError, AttributeError):
         message = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
     return KINDS.get(status, ApiError)(status, message.strip()[:1000])

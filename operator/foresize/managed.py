@@ -11,6 +11,7 @@ from foresize.policy import Policy
 from foresize.records import Subject
 from foresize.targets import Inventory
 from foresize.workloads import BUILT_IN_VERSION, ROLLED_OUT, Workload, scheduled
+from foresize_forecast.disruption import Crew
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.sizes import QosClass, Size
 
@@ -28,6 +29,7 @@ class Managed:
         quota: what its namespace's quotas leave.
         node_allocatable_bytes: by node.
         node_requested_bytes: by node, requests of all pods there.
+        node_cannot_resize: by node, why nothing can be resized there.
     """
 
     workload: Workload
@@ -38,6 +40,7 @@ class Managed:
     quota: Room = field(default_factory=Room)
     node_allocatable_bytes: Mapping[str, int] = field(default_factory=dict)
     node_requested_bytes: Mapping[str, int] = field(default_factory=dict)
+    node_cannot_resize: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -89,7 +92,16 @@ class Managed:
         """What a pod may grow by, on its node and in its namespace."""
         allocatable = self.node_allocatable_bytes.get(pod.node)
         free = None if allocatable is None else allocatable - self.node_requested_bytes.get(pod.node, 0)
-        return replace(self.quota, node_free_bytes=free, node_allocatable_bytes=allocatable)
+        return replace(
+            self.quota,
+            node_free_bytes=free,
+            node_allocatable_bytes=allocatable,
+            node_cannot_resize=self.node_cannot_resize.get(pod.node, ""),
+        )
+
+    def crew(self, pods: tuple[PodView, ...]) -> Crew:
+        """What bears on whether it can spare one of its pods."""
+        return Crew(self.key, self.policy.uid, self.workload.replicas, pods, self.workload.evict, self.distrust)
 
 
 def owns(workload: Workload, pod: PodView) -> bool:
@@ -119,4 +131,5 @@ def manage(assignment: Assignment, inventory: Inventory, node_requested_bytes: M
         quota=inventory.quotas.get(namespace, Room()),
         node_allocatable_bytes=inventory.node_allocatable_bytes,
         node_requested_bytes=node_requested_bytes,
+        node_cannot_resize=inventory.node_cannot_resize,
     )

@@ -24,6 +24,18 @@ RESIZES = Counter(
 BLOCKED = Gauge(
     "foresize_pods_blocked", "Pods that cannot have their target now, by obstacle.", ("obstacle",), registry=REGISTRY
 )
+EVICTIONS = Counter(
+    "foresize_evictions_total",
+    "Evictions asked of the API server, by why and how they ended.",
+    ("reason", "result"),
+    registry=REGISTRY,
+)
+EVICTIONS_HELD = Gauge(
+    "foresize_evictions_held",
+    "Pods that an eviction would help and that are not evicted now, by what says no.",
+    ("reason",),
+    registry=REGISTRY,
+)
 KILLS = Counter(
     "foresize_oom_kills_total", "OOM kills seen in managed pods.", ("namespace", "workload"), registry=REGISTRY
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from foresize.heapflags import heap_of
 from foresize.quantities import instant_s, memory_bytes
-from foresize.workloads import opted_out, qos_of, resizable, size_of
+from foresize.workloads import EVICT, opted_out, qos_of, resizable, size_of
 from foresize_forecast.pods import ContainerView, Kill, PodView, Resize, ResizePhase
 from foresize_forecast.sizes import QosClass, Size
 
@@ -15,6 +15,13 @@ Json = Mapping[str, Any]
 REVISION_LABELS = ("pod-template-hash", "controller-revision-hash")
 PENDING = {"Deferred": ResizePhase.DEFERRED, "Infeasible": ResizePhase.INFEASIBLE}
 FINISHED = ("Succeeded", "Failed")
+UNDISTURBED = {
+    "karpenter.sh/do-not-disrupt": True,
+    "cluster-autoscaler.kubernetes.io/safe-to-evict": False,
+    EVICT: False,
+}
+"""Annotations of pods that ask for them not to be evicted, and whether by a yes (of Karpenter's, a time is one as well)
+or by a no: Karpenter's, the Cluster Autoscaler's and our own."""
 
 
 def view(pod: Json) -> PodView:
@@ -41,6 +48,7 @@ def view(pod: Json) -> PodView:
         pod_level_resources=bool(spec.get("resources")),
         ignored=opted_out(metadata),
         owner_uid=owner_uid,
+        undisturbed=_undisturbed(metadata.get("annotations") or {}),
     )
 
 
@@ -76,6 +84,12 @@ def requested_bytes(pod: Json) -> int:
         whole = memory_bytes(spec["resources"]["requests"]["memory"])
     overhead = (spec.get("overhead") or {}).get("memory")
     return whole + (memory_bytes(overhead) if overhead else 0)
+
+
+def _undisturbed(annotations: Mapping[str, str]) -> str:
+    """The annotation that asks not to be evicted, as it is written; empty if none does."""
+    said = {name: annotations[name].lower() for name in UNDISTURBED if name in annotations}
+    return next((f'{name}: "{value}"' for name, value in said.items() if (value != "false") is UNDISTURBED[name]), "")
 
 
 def _owner(metadata: Json) -> tuple[str, str]:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
+from foresize.disruptions import LEAK_ACTIONS, disruption
 from foresize.durations import duration
 from foresize.fields import Fields, Invalid
+from foresize_forecast.disruption import Disruption
 from foresize_forecast.prometheus.source import Metric
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
 
@@ -39,9 +41,12 @@ DEFAULTS: Mapping[str, Any] = {
     "spec.pace.cooldown": "2h",
     "spec.rollout.canary": 1,
     "spec.leak.action": "Alert",
+    "spec.disruption.after": "5m",
+    "spec.disruption.evictionsPerHour": 6,
+    "spec.disruption.windows[].timeZone": "UTC",
 }
 """The CRD's, by path; `[]` stands for any row."""
-UNUSED = ("idle", "disruption", "budget")
+UNUSED = ("idle", "budget")
 """Fields of the spec that are accepted and that this release does nothing with."""
 NAMESPACED, CLUSTER_SCOPED = "MemoryPolicy", "ClusterMemoryPolicy"
 """The two kinds of policy."""
@@ -53,6 +58,7 @@ FEWEST_STEPS = 12
 """Of history in a window; the CRD's."""
 MOST_STEPS = 50_000
 """Of history in a window: 34 days by the minute; what is longer costs memory and minutes to fit, and tells no more."""
+
 
 API_VERSION = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?")
 KIND = re.compile(r"(?!Pod$)[A-Za-z][-A-Za-z0-9]{0,62}")
@@ -94,6 +100,7 @@ class Policy:
         template_force: also where another has written memory there.
         workload: what bears on arithmetic.
         metric: what counts as memory.
+        disruption: which pods may be evicted, and when.
         not_acted_on: paths of what its user set and this release does nothing with.
     """
 
@@ -110,6 +117,7 @@ class Policy:
     template_force: bool
     workload: WorkloadPolicy
     metric: Metric
+    disruption: Disruption = field(default_factory=Disruption)
     not_acted_on: tuple[str, ...] = ()
     namespace_selector: Mapping[str, Any] | None = None
     """A LabelSelector on namespaces' labels; None for a MemoryPolicy."""
@@ -176,6 +184,7 @@ def _policy(resource: Mapping[str, Any]) -> Policy:
         in_place=running != "None",
         template=apply.switch("template"),
         template_force=apply.switch("templateForce"),
+        disruption=disruption(spec, running),
         workload=_workload(spec),
         metric=spec.group("history").choice("metric", {"WorkingSet": Metric.WORKING_SET, "RSS": Metric.RSS}),
         not_acted_on=tuple(_not_acted_on(spec)),
@@ -250,7 +259,7 @@ def _workload(spec: Fields) -> WorkloadPolicy:
         cooldown_s=pace.span_s("cooldown", "10s", "24h"),
         lead_s=pace.span_s("lead", "0s", "6h"),
         canary=int(spec.group("rollout").number("canary", 0, 1000)),
-        hold_leaks=spec.group("leak").choice("action", {"Alert": False, "Hold": True, "Restart": False}),
+        hold_leaks=spec.group("leak").choice("action", LEAK_ACTIONS) != "Alert",
     )
     for wrong in _contradictions(asked):
         raise Invalid(wrong)
@@ -298,11 +307,7 @@ def _contradictions(asked: WorkloadPolicy) -> Iterable[str]:
 
 def _not_acted_on(spec: Fields) -> Iterable[str]:
     """What is set and does nothing, as path or `path=value`."""
-    target, apply, leak = spec.group("target"), spec.group("apply"), spec.group("leak")
+    target, apply = spec.group("target"), spec.group("apply")
     if target.given("groupBy"):
         yield target.at("groupBy")
-    if apply.value("running") == "InPlaceOrEvict":
-        yield f"{apply.at('running')}=InPlaceOrEvict"
-    if leak.value("action") == "Restart":
-        yield f"{leak.at('action')}=Restart"
     yield from (spec.at(name) for name in UNUSED if spec.given(name))

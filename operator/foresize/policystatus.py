@@ -14,9 +14,11 @@ from foresize.records import REPORT_EVERY_S
 from foresize.workloads import Workload
 from foresize_forecast.prometheus import Refusal
 from foresize_forecast.reasons import Obstacle
+from foresize_forecast.state import Eviction
 
 Json = dict[str, Any]
 DAY_S = 86_400
+HOUR_S = 3600
 GIVES_WAY = "NamespacePolicyFirst"
 """A namespace's own policy has a workload that a ClusterMemoryPolicy selects too."""
 MOST_NAMED = 50
@@ -71,7 +73,6 @@ def of_findings(found: Findings, before: Json, now_s: float) -> Json:
         **_counts(found.looks, now_s),
         "workloads": len(found.assignments),
         **({"namespaces": len(found.namespaces)} if found.policy.namespace_selector is not None else {}),
-        "evictionsLastHour": 0,
         "lastPass": timestamp(now_s),
     }
 
@@ -100,7 +101,14 @@ def _counts(looks: Sequence[Look], now_s: float) -> Json:
         "requested": quantity(requested),
         "wanted": quantity(wish),
         "killsLastDay": sum(now_s - kill.at_s < DAY_S for kill in kills),
+        "evictionsLastHour": sum(now_s - each.at_s < HOUR_S for look in looks for each in _evicted(look)),
     }
+
+
+def _evicted(look: Look) -> list[Eviction]:
+    """What was evicted of a workload; a pod that lives on was not."""
+    living = {pod.uid for pod in look.seen.pods if not pod.terminating}
+    return [each for each in look.review.state.evictions if each.uid not in living]
 
 
 def _ready(found: Findings) -> Condition:
@@ -116,6 +124,10 @@ def _ready(found: Findings) -> Condition:
         words = f"nothing is written to any workload: {quiet.message}"
         return Condition("Ready", status=quiet.state != CONFLICT, reason=quiet.state, message=words)
     words = "running pods are resized" if found.policy.in_place else "recommendations only: see spec.apply"
+    if found.policy.disruption.moves:
+        words += ", or evicted where that cannot be done in place"
+    if found.policy.disruption.restarts_leaks:
+        words += ", those that leak are evicted before they reach their limit"
     if found.policy.at_creation:
         words += ", new pods are created with the forecast's size"
     if found.policy.template:

@@ -16,6 +16,7 @@ from typing import Any
 from foresize.events import Regarding
 from foresize.kubeapi import Api, ApiError, Conflict, NotFound
 from foresize.quantities import instant_s, timestamp
+from foresize_forecast.disruption import Past
 from foresize_forecast.state import WorkloadState, dump, load
 
 logger = logging.getLogger(__name__)
@@ -108,6 +109,14 @@ class Records:
         """What is remembered of a workload."""
         record = self._records.get(key)
         return record.state if record else WorkloadState()
+
+    def evictions(self) -> list[Past]:
+        """What is remembered of evictions, of all workloads."""
+        return [
+            Past(key, record.owner_uid, eviction)
+            for key, record in list(self._records.items())
+            for eviction in record.state.evictions
+        ]
 
     def regarding(self, subject: Subject) -> Regarding:
         """Its object, as an Event names it."""
@@ -239,12 +248,16 @@ def _object(subject: Subject, name: str) -> Json:
 
 
 def _deeds(status: Json) -> list[Json]:
-    """What a reader waits for: sizes, kills, obstacles. The rest are figures that drift."""
+    """What a reader waits for: sizes, kills, evictions, obstacles. The rest are figures that drift."""
     rows = [status.get("summary", {}), *status.get("containers", [])]
-    return [
-        {**{name: row[name] for name in DEEDS if name in row}, "blocked": row.get("blocked", {}).get("reason")}
-        for row in rows
+    return [{"lastEviction": status.get("lastEviction")}] + [
+        {**{name: row[name] for name in DEEDS if name in row}, "blocked": _in_the_way(row)} for row in rows
     ]
+
+
+def _in_the_way(row: Json) -> tuple[str | None, str | None]:
+    blocked = row.get("blocked", {})
+    return blocked.get("reason"), blocked.get("eviction")
 
 
 def _read(item: Mapping[str, Any]) -> _Record:

@@ -20,6 +20,7 @@ from foresize.guard import Assignment
 from foresize.killpath import KillPath
 from foresize.kubeapi import Api, ApiError
 from foresize.lease import Fence, Lease
+from foresize.moving import Mover
 from foresize.podwatch import PodWatch
 from foresize.records import Records
 from foresize.refit import Forecasts
@@ -49,6 +50,15 @@ class Runtime:
         self._events = Events(api, self._lease.identity)
         self._forecasts, self._pool = Forecasts(), _fitter(settings)
         attendant = Attendant(api, self._fence, self._records, self._events)
+        mover = Mover(
+            settings,
+            api,
+            self._fence,
+            attendant=attendant,
+            records=self._records,
+            admission=self._admission,
+            events=self._events,
+        )
         self._watch = PodWatch(
             api,
             keep=lambda pod: bool(pod.owner),
@@ -67,6 +77,7 @@ class Runtime:
             forecasts=self._forecasts,
             announcer=Announcer(self._events),
             templater=Templater(api, self._fence, attendant, self._records, self._events),
+            mover=mover,
         )
         self._kills = KillPath(attendant, self._admission, self._events, acts=self._acts, wake=self.wake)
         self._woken, self._stopped = threading.Event(), threading.Event()

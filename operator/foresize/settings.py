@@ -202,6 +202,20 @@ class Settings:
     allow_kube_system: bool = setting(
         "false", SWITCH, "Whether workloads in kube-system, kube-public and kube-node-lease are acted on."
     )
+    evictions_per_hour: int = setting(
+        "12",
+        whole(0, 1000),
+        "Pods that may be evicted in one hour in the whole cluster, where policies ask for it; 0: none ever.",
+    )
+    evictions_per_node_hour: int = setting("4", whole(0, 1000), "Pods of one node that may be evicted in one hour.")
+    evictions_per_workload_hour: int = setting(
+        "2", whole(0, 1000), "Pods of one workload that may be evicted in one hour."
+    )
+    evict_single_replicas: bool = setting(
+        "false",
+        SWITCH,
+        "Whether the only replica of a workload may be evicted without its owner's `foresize.dev/evict` mark.",
+    )
     log_format: str = setting("plain", one_of("plain", "json"), "How log lines are written.")
     log_level: str = setting(
         "info", one_of("debug", "info", "warning", "error"), "The least important log lines that are written."

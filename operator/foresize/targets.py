@@ -10,6 +10,7 @@ from typing import Any
 
 from kubernetes.utils import parse_quantity
 
+from foresize import nodes
 from foresize.kubeapi import Api, Forbidden, NotFound
 from foresize.labels import matches
 from foresize.policy import Policy
@@ -49,6 +50,7 @@ class Inventory:
         limit_ranges: by namespace: bounds of a container.
         quotas: by namespace: what is left.
         node_allocatable_bytes: by node.
+        node_cannot_resize: by node, why pods cannot be resized there; nodes where they can are not named.
         autoscalers: what else acts on memory.
         missing: by policy uid, why its reference leads nowhere.
         covered: by uid of a ClusterMemoryPolicy, the namespaces that it is about.
@@ -59,6 +61,7 @@ class Inventory:
     limit_ranges: Mapping[str, Room] = field(default_factory=dict)
     quotas: Mapping[str, Room] = field(default_factory=dict)
     node_allocatable_bytes: Mapping[str, int] = field(default_factory=dict)
+    node_cannot_resize: Mapping[str, str] = field(default_factory=dict)
     autoscalers: tuple[Autoscaler, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     covered: Mapping[str, frozenset[str]] = field(default_factory=dict)
@@ -119,12 +122,14 @@ def take_inventory(
         for policy in policies
     }
     workloads |= {each.key: each for found in referred.values() for each in found if isinstance(each, Workload)}
+    listed = {each["metadata"]["name"]: each for each in _listed(api, "/api/v1/nodes")} if policies else {}
     return Inventory(
         workloads=workloads,
         ignored_namespaces=frozenset(name for name in reader.namespaces if opted_out(about.get(name, {}))),
         limit_ranges=reader.rooms("limitranges", _limit_range),
         quotas=reader.rooms("resourcequotas", _quota),
-        node_allocatable_bytes=_nodes(api) if policies else {},
+        node_allocatable_bytes={name: nodes.allocatable_bytes(node) for name, node in listed.items()},
+        node_cannot_resize={name: why for name, node in listed.items() if (why := nodes.cannot_resize(node))},
         autoscalers=(*reader.horizontal(), *reader.vertical()),
         missing={uid: each for uid, found in referred.items() if (each := _lost(found))},
         covered=covered,
@@ -261,13 +266,6 @@ def _quota(items: Sequence[Json]) -> Room:
     return Room(
         quota_request_free_bytes=left("requests.memory", "memory"), quota_limit_free_bytes=left("limits.memory")
     )
-
-
-def _nodes(api: Api) -> dict[str, int]:
-    return {
-        item["metadata"]["name"]: memory_bytes(item.get("status", {}).get("allocatable", {}).get("memory", "0"))
-        for item in _listed(api, "/api/v1/nodes")
-    }
 
 
 def _autoscaler(item: Json, kind: str, target: Mapping[str, str]) -> Autoscaler:

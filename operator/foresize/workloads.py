@@ -15,6 +15,7 @@ from foresize_forecast.sizes import QosClass, Size
 from foresize_forecast.templateplan import Held
 
 IGNORE = "foresize.dev/ignore"
+EVICT = "foresize.dev/evict"
 BUILT_IN = {
     "Deployment": "deployments",
     "StatefulSet": "statefulsets",
@@ -47,6 +48,7 @@ class Workload:
         templated: whether any memory in its template was written by us.
         before: by container name, what another had written where we took it over.
         sidecars: names of the native sidecars in its template.
+        evict: what its owner says of evictions by label or annotation: True also of a single replica, False never.
     """
 
     namespace: str
@@ -65,6 +67,7 @@ class Workload:
     templated: bool = False
     before: Mapping[str, Size] = field(default_factory=dict)
     sidecars: frozenset[str] = frozenset()
+    evict: bool | None = None
 
     @property
     def runs(self) -> bool:
@@ -99,6 +102,7 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
         templated=ownership.is_ours(item),
         before=ownership.before(item),
         sidecars=frozenset(each["name"] for each in _sidecars(pod)),
+        evict={"true": True, "false": False}.get(_mark(metadata, EVICT)),
     )
 
 
@@ -155,8 +159,13 @@ def qos_of(pod: Json) -> QosClass:
 
 def opted_out(metadata: Json) -> bool:
     """Whether a label or an annotation asks to be left alone."""
+    return _mark(metadata, IGNORE) == "true"
+
+
+def _mark(metadata: Json, name: str) -> str:
+    """What a label or an annotation of ours says, in small letters; empty where there is none."""
     marks = {**(metadata.get("labels") or {}), **(metadata.get("annotations") or {})}
-    return str(marks.get(IGNORE, "")).lower() == "true"
+    return str(marks.get(name, "")).lower()
 
 
 def _pinned(block: Json, name: str) -> bool:

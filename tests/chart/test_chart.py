@@ -72,6 +72,7 @@ SCENARIOS: dict[str, Json] = {
         "crds": {"keep": False},
         "serviceAccount": {"annotations": {"note": "x"}},
         "rbac": {"extraWorkloads": [{"apiGroup": "argoproj.io", "resources": ["rollouts"]}]},
+        "evictions": {"enabled": True, "singleReplicas": True},
         "metrics": {"service": {"annotations": {"note": "x"}}},
         "admission": {"mode": "policy"},
     },
@@ -207,6 +208,7 @@ def test_a_typo_fails_at_install(render: Render) -> None:
         {"forecaster": {"engine": "ray"}},
         {"forecaster": {"daskAddress": "scheduler:8786"}},
         {"operator": {"logFormat": "xml"}},
+        {"evictions": {"perHour": -1}},
         {"operator": {"namespaces": ["Shop"]}},
         {"image": {"digest": "latest"}},
         {"admission": {"mode": "yes"}},
@@ -258,6 +260,14 @@ def test_every_value_is_used() -> None:
         parents = {path.rsplit(".", n)[0] for n in range(path.count(".") + 1)}
 
         assert parents & used, path
+
+
+@pytest.mark.parametrize(("values", "allowed"), [({}, "0"), ({"evictions": {"enabled": True, "perHour": 7}}, "7")])
+def test_nothing_is_evicted_unless_the_chart_says_so(render: Render, values: Json, allowed: str) -> None:
+    """Without evictions.enabled the operator's own budget is none at all, whatever policies ask for."""
+    [container] = one(render(values), "Deployment")["spec"]["template"]["spec"]["containers"]
+
+    assert {each["name"]: each.get("value") for each in container["env"]}["FORESIZE_EVICTIONS_PER_HOUR"] == allowed
 
 
 def test_each_variable_is_a_setting_of_the_operator(render: Render) -> None:

@@ -62,6 +62,17 @@ def test_the_right_to_templates_comes_with_its_bound(render: Render) -> None:
     assert "'system:serviceaccount:foresize:foresize'" in policy["matchConditions"][0]["expression"]
 
 
+def test_evictions_are_a_right_of_their_own(render: Render) -> None:
+    """The right to evict comes with evictions.enabled only, and with it two reads: where volumes can be reached."""
+    more = rules(render({"evictions": {"enabled": True}}), "ClusterRole")
+
+    assert granted(more) - granted(rules(render(), "ClusterRole")) == {
+        ("", "pods/eviction", "create"),
+        ("", "persistentvolumeclaims", "get"),
+        ("", "persistentvolumes", "get"),
+    }
+
+
 def test_nothing_secret_is_read(render: Render) -> None:
     """The operator reads no Secret, and of ConfigMaps only the kill switch of its own namespace."""
     manifests = render()

@@ -3,7 +3,7 @@
 What a test asks for, by name:
 
     cluster     `foresize_dev.cluster.Cluster`, booted once: `.kubectl(...)`, `.api.get(path)`, `.apply(manifest)`,
-                `.audit`.
+                `.audit`. Its second node takes no pods but within `crowding.opened`.
     namespace   name of a namespace of the test's own, ready for pods; deleted after the test.
     prometheus  function: `prometheus(history=[...], scrape_interval_s=1)` starts a real one that scrapes the nodes and
                 has the given past (`foresize_dev.backfill.container_memory`); stopped after the test.
@@ -31,6 +31,7 @@ from typing import NoReturn
 
 import pytest
 
+from crowding import CLOSED, SECOND, taint
 from foresize_dev import backfill, helm, machine, parts, processes, teardown
 from foresize_dev import cluster as clusters
 from foresize_dev import prometheus as prometheuses
@@ -73,7 +74,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 @pytest.fixture(scope="session")
 def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     keep = os.environ.get("FORESIZE_KEEP_CLUSTER") == "1"
-    running = (clusters.attach(TEST_STATE) if keep else None) or _started(clusters.Options(state=TEST_STATE))
+    running = (clusters.attach(TEST_STATE) if keep else None) or _two_nodes()
     yield running
     if not keep:
         _stop(running, request)
@@ -113,7 +114,8 @@ def prometheus(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Sta
 
 @pytest.fixture(scope="session")
 def chart(cluster: Cluster) -> str:
-    helm.install(cluster, {"operator": {"enabled": False}, "rbac": {"templates": True}})
+    on = {"rbac": {"templates": True}, "evictions": {"enabled": True}}
+    helm.install(cluster, {"operator": {"enabled": False}, **on})
     return helm.RELEASE
 
 
@@ -146,6 +148,13 @@ def _started(options: clusters.Options) -> Cluster:
         return clusters.start(options)
     except clusters.MachineError as error:
         refuse(str(error))
+
+
+def _two_nodes() -> Cluster:
+    """A new cluster whose second node is closed: where pods land is the tests' own choice."""
+    running = _started(clusters.Options(state=TEST_STATE, nodes=("node-1", SECOND)))
+    taint(running, SECOND, CLOSED)
+    return running
 
 
 def _stop(running: Cluster, request: pytest.FixtureRequest) -> None:

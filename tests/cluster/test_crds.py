@@ -111,6 +111,12 @@ def row(**fields: object) -> Json:
             {"disruption": {"windows": [{"start": "25:00", "duration": "1h"}]}},
             r"start must be a time of day from 00:00 to 23:59",
         ),
+        (
+            {"disruption": {"windows": [{"start": "01:00", "duration": "1h", "timeZone": "Berlin Time"}]}},
+            r"timeZone must be a time zone of the IANA database",
+        ),
+        ({"disruption": {"after": "2d"}}, DURATION.format("disruption.after", "1s", "24h")),
+        ({"leak": {"action": "Restart"}, "apply": {}}, r"leak\.action Restart needs apply\.running to be InPlace"),
         ({"budget": "0"}, r"budget must be a memory quantity from 1Mi to 1Pi"),
     ],
     ids=str,
@@ -140,6 +146,13 @@ def test_a_mistake_is_refused_with_its_field_and_range(
         },
         {"apply": {"atCreation": True, "running": "InPlaceOrEvict"}, "idle": {}, "rollout": {"canary": 0}},
         {"disruption": {"windows": [{"days": ["Sat", "Sun"], "start": "22:30", "duration": "4h"}]}, "budget": "16Gi"},
+        {
+            "disruption": {
+                "windows": [{"start": "22:30", "duration": "4h", "timeZone": "America/New_York"}],
+                "after": "1s",
+            }
+        },
+        {"apply": {"atCreation": True, "running": "InPlace"}, "leak": {"action": "Restart"}},
     ],
     ids=str,
 )

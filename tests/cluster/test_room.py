@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from foresize_dev import images, workloads
+from crowding import allocatable, fill, in_bytes
+from foresize_dev import workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.waiting import wait_for
@@ -12,7 +13,6 @@ from proofs import blocked, resize_by_hand, see_passes
 from scenes import MIB, condition, deploy, events, forecast, now, past, policy, resized, sizes
 
 Json = dict[str, Any]
-UNITS = {"Ki": 1024, "Mi": MIB, "Gi": 1024 * MIB}
 
 
 def test_a_limit_range_bounds_every_size(
@@ -25,7 +25,7 @@ def test_a_limit_range_bounds_every_size(
     operator(prometheus(history=past(pod, 200)).url)
 
     after = resized(cluster, pod, lambda limit: limit == 180 * MIB)
-    assert _bytes(sizes(after)[0]) >= 90 * MIB
+    assert in_bytes(sizes(after)[0]) >= 90 * MIB
     assert events(cluster, namespace, "ResizeRefused") == []
 
 
@@ -57,7 +57,7 @@ def test_replicas_share_what_a_quota_leaves(
         resized(cluster, each, lambda limit: limit > 200 * MIB)
     see_passes(started)
 
-    asked = [_bytes(sizes(each)[0]) for each in workloads.pods(cluster, namespace, "web")]
+    asked = [in_bytes(sizes(each)[0]) for each in workloads.pods(cluster, namespace, "web")]
     assert 3 * 64 * MIB < sum(asked) <= 300 * MIB
     assert events(cluster, namespace, "ResizeRefused") == []
 
@@ -67,18 +67,18 @@ def test_a_request_grows_as_far_as_its_node_has_room(
 ) -> None:
     """On a full node the limit rises, the request to what is free; once there is room the rest follows by itself."""
     pod = deploy(cluster, namespace)
-    _fill(cluster, namespace, pod, leaving_bytes=60 * MIB)
+    fill(cluster, namespace, pod, leaving_bytes=60 * MIB)
     cluster.apply(policy(), namespace=namespace)
     operator(prometheus(history=past(pod, 200)).url)
 
     after = resized(cluster, pod, lambda limit: limit > 200 * MIB)
-    assert 64 * MIB < _bytes(sizes(after)[0]) <= 124 * MIB
+    assert 64 * MIB < in_bytes(sizes(after)[0]) <= 124 * MIB
     wait_for("the obstacle", lambda: blocked(cluster, namespace) == "NodeFull", 20)
     assert "NodeFull: requests should grow by" in wait_for(
         "the policy to say it", lambda: _held_back(cluster, namespace), 10
     )
     cluster.kubectl("delete", "pod/filler", "-n", namespace, "--grace-period=1")
-    wait_for("the whole request", lambda: _bytes(sizes(now(cluster, pod))[0]) > 190 * MIB, 40)
+    wait_for("the whole request", lambda: in_bytes(sizes(now(cluster, pod))[0]) > 190 * MIB, 40)
     wait_for("no obstacle", lambda: blocked(cluster, namespace) == "", 20)
 
 
@@ -95,7 +95,7 @@ def test_a_request_above_every_node_is_never_asked_for(
     see_passes(started)
     asked = cluster.audit.writes(user=started.user, namespace=namespace, since=since, failed=True)
     assert {200} == {write.code for write in asked if write.resource == "pods/resize"}
-    assert 128 * MIB < _bytes(sizes(now(cluster, pod))[0]) <= _allocatable(cluster, pod)
+    assert 128 * MIB < in_bytes(sizes(now(cluster, pod))[0]) <= allocatable(cluster, pod)
 
 
 def test_a_resize_that_waits_too_long_is_taken_back(
@@ -103,7 +103,7 @@ def test_a_resize_that_waits_too_long_is_taken_back(
 ) -> None:
     """A size that somebody asked for and the node cannot give is ended after minutes: back to what is in force."""
     pod = deploy(cluster, namespace)
-    _fill(cluster, namespace, pod, leaving_bytes=60 * MIB)
+    fill(cluster, namespace, pod, leaving_bytes=60 * MIB)
     cluster.apply(policy(), namespace=namespace)
     operator(prometheus(history=past(pod, 50)).url)
     wait_for("the first look", lambda: forecast(cluster, namespace).get("summary", {}).get("peak"), 40)
@@ -112,7 +112,7 @@ def test_a_resize_that_waits_too_long_is_taken_back(
 
     _pretend_long_wait(cluster, pod)
 
-    wait_for("the size in force", lambda: _bytes(sizes(now(cluster, pod))[0]) <= 124 * MIB, 20)
+    wait_for("the size in force", lambda: in_bytes(sizes(now(cluster, pod))[0]) <= 124 * MIB, 20)
     notes = wait_for("an Event that says so", lambda: events(cluster, namespace, "ResizeGivenUp"), 10)
     assert "memory back to what is in force" in notes[0]
     assert workloads.restarts(now(cluster, pod)) == 0
@@ -154,49 +154,9 @@ def _set_quota(cluster: Cluster, namespace: str, requests: str) -> None:
     wait_for("the quota to be counted", lambda: cluster.api.get(path)["status"].get("used"), 10)
 
 
-def _bytes(quantity: str | None) -> int:
-    """Of a quantity as the operator writes it."""
-    assert quantity is not None
-    return int(quantity[:-2]) * UNITS[quantity[-2:]] if quantity[-2:] in UNITS else int(quantity)
-
-
 def _held_back(cluster: Cluster, namespace: str) -> str:
     """What the policy's Ready condition says of pods that cannot have their size."""
     return str(condition(cluster, namespace, "Ready").get("message", "")).partition("held back: ")[2]
-
-
-def _allocatable(cluster: Cluster, pod: Json) -> int:
-    """Memory that its node has for pods."""
-    text = cluster.api.get(f"/api/v1/nodes/{pod['spec']['nodeName']}")["status"]["allocatable"]["memory"]
-    return _bytes(text)
-
-
-def _fill(cluster: Cluster, namespace: str, pod: Json, leaving_bytes: int) -> None:
-    """Take a node's memory by a request that is never used."""
-    path = f"/api/v1/pods?fieldSelector=spec.nodeName%3D{pod['spec']['nodeName']}"
-    listed = wait_for("other tests' pods to be gone", lambda: _all_of(namespace, cluster.api.get(path)["items"]), 60)
-    taken = sum(
-        _bytes(container["resources"].get("requests", {}).get("memory", "0Mi"))
-        for each in listed
-        if each["status"]["phase"] == "Running"
-        for container in each["spec"]["containers"]
-    )
-    filling = (_allocatable(cluster, pod) - taken - leaving_bytes) // MIB
-    container = {
-        "name": "filler",
-        "image": images.MEMHOG,
-        "imagePullPolicy": "Never",
-        "resources": {"requests": {"memory": f"{filling}Mi"}},
-    }
-    spec = {"nodeName": pod["spec"]["nodeName"], "terminationGracePeriodSeconds": 1, "containers": [container]}
-    filler = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "filler", "labels": {"app": "filler"}}}
-    cluster.apply(filler | {"spec": spec}, namespace=namespace)
-    workloads.wait_until_ready(cluster, namespace, "filler")
-
-
-def _all_of(namespace: str, pods: list[Json]) -> list[Json] | None:
-    """These pods, unless one is of another namespace."""
-    return pods if all(each["metadata"]["namespace"] == namespace for each in pods) else None
 
 
 def _pretend_long_wait(cluster: Cluster, pod: Json) -> None:

@@ -63,13 +63,14 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_eight_modules_write_to_the_cluster_at_all() -> None:
+def test_nine_modules_write_to_the_cluster_at_all() -> None:
     """Reading the code of these modules tells everything that operator and webhook can change in a cluster."""
     writers = {name: wrote for name, tree in trees(HANDS) if (wrote := methods_called(tree, "api") & WRITES)}
 
     assert {
         "admission.py": {"create", "replace"},  # MemorySizes
         "events.py": {"create"},  # Events
+        "evict.py": {"create"},  # pods/eviction
         "lease.py": {"patch"},  # its own Lease
         "policyreport.py": {"patch"},  # status of MemoryPolicies
         "records.py": {"create", "replace", "patch", "delete"},  # MemoryForecasts
@@ -89,6 +90,15 @@ def test_running_pods_are_written_to_by_one_module() -> None:
     assert ["kubeapi.py", "resize.py"] == naming
 
 
+def test_pods_are_evicted_by_one_module() -> None:
+    """A pod leaves its node through `evict` alone, by the API server's evictions: no pod is ever deleted."""
+    naming = [name for name, tree in trees(HANDS) if any(text.endswith("/eviction") for text in texts(tree))]
+
+    # kubeapi.py names it to count writes.
+    assert ["evict.py", "kubeapi.py"] == naming
+    assert ["moving.py"] == [name for name, tree in trees(HANDS) if "foresize.evict.evict" in imported(tree)]
+
+
 def test_sizes_at_creation_are_written_by_one_module() -> None:
     """What new pods are born with changes through `admission` alone."""
     # The webhook reads them, and touched.py lists them.
@@ -102,13 +112,14 @@ def test_all_doors_ask_for_the_lease_and_the_kill_switch() -> None:
     asking = {
         (name, function.name)
         for name, tree in trees(HANDS)
-        if name in {"resize.py", "admission.py", "template.py"}
+        if name in {"resize.py", "evict.py", "admission.py", "template.py"}
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef) and "refusal" in methods_called(function, "fence")
     }
 
     assert {
         ("resize.py", "resize"),
+        ("evict.py", "evict"),
         ("admission.py", "_write"),
         ("template.py", "write"),
         ("template.py", "give_back"),

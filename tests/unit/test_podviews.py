@@ -295,3 +295,25 @@ def test_a_finished_pod_holds_nothing(phase: str) -> None:
     made = pod(memory("100Mi", None))
     made["status"]["phase"] = phase
     assert (True, 0) == (finished(made), requested_bytes(made))
+
+
+@pytest.mark.parametrize(
+    ("annotations", "undisturbed"),
+    [
+        ({}, ""),
+        ({"karpenter.sh/do-not-disrupt": "true"}, 'karpenter.sh/do-not-disrupt: "true"'),
+        ({"karpenter.sh/do-not-disrupt": "30m"}, 'karpenter.sh/do-not-disrupt: "30m"'),
+        ({"karpenter.sh/do-not-disrupt": "false"}, ""),
+        (
+            {"cluster-autoscaler.kubernetes.io/safe-to-evict": "false"},
+            'cluster-autoscaler.kubernetes.io/safe-to-evict: "false"',
+        ),
+        ({"cluster-autoscaler.kubernetes.io/safe-to-evict": "true"}, ""),
+        ({"foresize.dev/evict": "False"}, 'foresize.dev/evict: "false"'),
+    ],
+)
+def test_who_asks_not_to_be_disturbed_is_heard(annotations: dict[str, str], undisturbed: str) -> None:
+    """Karpenter's mark, the Cluster Autoscaler's and our own, as they are written."""
+    pod = {"metadata": {"namespace": "n", "name": "p", "uid": "u", "annotations": annotations}}
+
+    assert undisturbed == view(pod).undisturbed

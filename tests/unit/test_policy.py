@@ -11,6 +11,7 @@ import yaml
 
 from builders import mi
 from foresize.policy import DEFAULTS, UNUSED, Policy, PolicyProblem, Ref, Target, parse
+from foresize_forecast.disruption import Disruption, Window
 from foresize_forecast.prometheus.source import Metric
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
 
@@ -113,23 +114,35 @@ def test_what_this_release_does_nothing_with_is_named() -> None:
     """Who sets a field that is not acted on reads so in the status, by its path."""
     found = policy(
         target={"selector": {}, "groupBy": "dagster/job-name"},
-        apply={"running": "InPlaceOrEvict", "atCreation": True},
-        leak={"action": "Restart"},
+        apply={"running": "InPlace", "atCreation": True},
         idle={},
-        disruption={"evictionsPerHour": 0},
         budget="16Gi",
     )
 
     assert (
         "spec.target.groupBy",
-        "spec.apply.running=InPlaceOrEvict",
-        "spec.leak.action=Restart",
         "spec.idle",
-        "spec.disruption",
         "spec.budget",
     ) == found.not_acted_on
     assert found.in_place
     assert not found.workload.hold_leaks
+
+
+def test_evictions_arrive_with_their_windows() -> None:
+    """What a policy asks of evictions: 22:30 is minute 1350, Saturday and Sunday are days 5 and 6."""
+    window = {"days": ["Sat", "Sun"], "start": "22:30", "duration": "4h", "timeZone": "Europe/Berlin"}
+    found = policy(
+        apply={"running": "InPlaceOrEvict", "atCreation": True},
+        leak={"action": "Restart"},
+        disruption={"after": "10m", "evictionsPerHour": 3, "windows": [window, {"start": "00:00", "duration": "10m"}]},
+        horizon="12h",
+    )
+
+    windows = (Window(1350, 14_400, frozenset({5, 6}), "Europe/Berlin"), Window(0, 600))
+    asked = Disruption(moves=True, restarts_leaks=True, after_s=600, per_hour=3, windows=windows, horizon_s=43_200)
+    assert asked == found.disruption
+    assert found.workload.hold_leaks
+    assert Disruption() == policy().disruption
 
 
 def test_null_is_not_set() -> None:
@@ -167,6 +180,23 @@ def test_null_is_not_set() -> None:
         ({"horizon": 86400}, "spec.horizon is 86400: must be a duration from 10m to 7d"),
         ({"startup": {"ignore": "3h"}}, "spec.startup.ignore is '3h': must be a duration from 0s to 2h"),
         ({"pace": {"cooldown": "1s"}}, "spec.pace.cooldown is '1s': must be a duration from 10s to 24h"),
+        (
+            {"leak": {"action": "Restart"}},
+            "spec.leak.action is 'Restart': must be Alert or Hold where spec.apply.running is None: a policy that ",
+        ),
+        ({"disruption": {"after": "0s"}}, "spec.disruption.after is '0s': must be a duration from 1s to 24h, "),
+        (
+            {"disruption": {"windows": [{"start": "1:30", "duration": "1h"}]}},
+            "spec.disruption.windows[0].start is '1:30': must be a time of day from 00:00 to 23:59, for example 22:30",
+        ),
+        (
+            {"disruption": {"windows": [{"start": "01:30", "duration": "1h", "timeZone": "Mars/Base"}]}},
+            "spec.disruption.windows[0].timeZone is 'Mars/Base': must be a time zone of the IANA database, for ",
+        ),
+        (
+            {"disruption": {"windows": [{"start": "01:30", "duration": "1h", "days": ["Funday"]}]}},
+            "spec.disruption.windows[0].days is ['Funday']: must be a list of Mon, Tue, Wed, Thu, Fri, Sat, Sun",
+        ),
         ({"leak": {"action": "Ignore"}}, "spec.leak.action is 'Ignore': must be one of Alert, Hold, Restart"),
     ],
 )

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from builders import size
 from foresize_forecast.pods import Kill
 from foresize_forecast.reasons import Reason
-from foresize_forecast.state import Attempt, Change, ContainerState, WorkloadState, dump, load
+from foresize_forecast.state import Attempt, Change, ContainerState, Eviction, Wait, WorkloadState, dump, load
 
 moments = st.floats(0, 2e9)
 sizes = st.builds(lambda request, more: size(request, request + more), st.integers(0, 999), st.integers(0, 999))
@@ -34,6 +34,11 @@ states = st.builds(
     containers=st.dictionaries(st.text(min_size=1), containers, max_size=3),
     attempts=st.dictionaries(st.text(min_size=1), st.builds(Attempt, moments, st.integers(0, 9), st.text(), moments)),
     revisions=st.dictionaries(st.text(min_size=1), moments, max_size=3),
+    waits=st.dictionaries(st.text(min_size=1), st.builds(Wait, st.text(), moments), max_size=3),
+    evictions=st.lists(
+        st.builds(Eviction, moments, st.text(min_size=1), st.text(), st.text(), st.text(min_size=1), st.text()),
+        max_size=3,
+    ).map(tuple),
 )
 
 
