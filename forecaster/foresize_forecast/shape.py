@@ -27,6 +27,8 @@ RECENT_BLOCKS = (48, 24, 12)
 """Hours: a leak may begin long after the last restart, so the newest part of a stretch is looked at by itself too."""
 LEAK_CONCORDANCE = 0.8
 """Kendall's tau of lows with time: a leak gives nothing back, noise and load do."""
+ROUNDING = 1e-9
+"""Share of its values by which a curve leaves its line for the arithmetic's sake alone."""
 SIGNIFICANT_Z = 3.0
 """Of the Mann-Kendall test, once in 700 by chance before the other conditions, many containers being watched."""
 STILL_RISING = 0.4
@@ -148,7 +150,8 @@ def concordance(values: FloatArray) -> tuple[float, float]:
     line = np.polynomial.Polynomial.fit(np.arange(count), values, 1)
     around = values - line(np.arange(count))
     energy = float(around @ around)
-    inertia = max(0.0, float(around[1:] @ around[:-1]) / energy) if energy > 0 else 0.0
+    by_rounding = count * (ROUNDING * float(np.abs(values).max())) ** 2
+    inertia = max(0.0, float(around[1:] @ around[:-1]) / energy) if energy > by_rounding else 0.0
     thinned = np.sqrt((1 - min(inertia, 0.9)) / (1 + min(inertia, 0.9)))
     return balance / (count * (count - 1) / 2), balance / np.sqrt(variance) * float(thinned)
 

@@ -38,6 +38,12 @@ def test_a_steady_rise_is_a_leak_with_its_rate() -> None:
     assert found.growth_bytes_per_s == pytest.approx(5 * MIB / 3600, rel=0.05)
 
 
+@pytest.mark.parametrize("mib_an_hour", [3, 7, 13])
+def test_a_rise_without_any_noise_is_a_leak(mib_an_hour: float) -> None:
+    """What is left around a perfect line is rounding, not inertia that would hide the rise."""
+    assert shape_of(300 - mib_an_hour * np.arange(20 * HOUR, 0, -1) / HOUR).kind is ShapeKind.LEAKING
+
+
 def test_a_leak_that_begins_late_is_seen() -> None:
     """After thirteen flat days, a day of steady growth without a restart is a leak."""
     curve = np.concatenate([np.full(13 * DAY, 200.0), 200 + 10 * np.arange(DAY) / HOUR])
