@@ -159,7 +159,7 @@ def _stuck(pod: PodView, found: Review, seen: Observation, blocked: Mapping[str,
     before = found.state.waits.get(pod.uid)
     obstacle = _obstacle(pod, blocked)
     cause = CAUSES.get(obstacle) if obstacle is not None and _is_short(pod, found, obstacle) else None
-    if cause is None and obstacle in LOWERING and _is_over(pod, found):
+    if cause is None and obstacle in LOWERING and not seen.distrust and _is_over(pod, found):
         cause = Cause.CANNOT_LOWER
     if cause is None:
         # In the pass that gives it a part of its raise nothing stands in its way, though it is as short as before.

@@ -131,7 +131,7 @@ class Attendant:
             except NotFound:
                 # Its MemoryForecast was deleted to have what it held forgotten: looked at again without.
                 look = self._attend(managed, seen, senses, only)
-            if only is None and managed.resizes:
+            if only is None and managed.resizes and not managed.workload.runs:
                 look = with_wishes(managed, look)
             self._records.keep(managed.key, look.review.state)
             return look

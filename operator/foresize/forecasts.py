@@ -14,7 +14,7 @@ from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.runs_plan import Basis, RunPlan
 from foresize_forecast.sizes import Size, rounded_up
-from foresize_forecast.state import ContainerState
+from foresize_forecast.state import ContainerState, Eviction
 from foresize_forecast.workload import Observation, Review
 
 MAX_ROWS = 100
@@ -197,10 +197,17 @@ def wanted(verdict: Verdict, look: Look) -> Size:
     return verdict.creation or verdict.target
 
 
+def evicted(look: Look) -> list[Eviction]:
+    """What was evicted of a workload; a pod that lives on was not."""
+    living = {pod.uid for pod in look.seen.pods if not pod.terminating}
+    return [each for each in look.review.state.evictions if each.uid not in living]
+
+
 def _last_eviction(look: Look) -> Json | None:
-    if not look.review.state.evictions:
+    made = evicted(look)
+    if not made:
         return None
-    last = look.review.state.evictions[-1]
+    last = made[-1]
     told = {"pod": last.pod, "node": last.node, "reason": last.cause, "message": last.message}
     return {"at": timestamp(last.at_s)} | told
 

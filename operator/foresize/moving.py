@@ -107,7 +107,7 @@ class Mover:
         told = dict(looks)
         cases = sorted(self._cases(managed, looks), key=lambda case: (_URGENT[case.wish.cause], case.wish.since_s))
         past = self._past(looks, now_s) if cases else []
-        stop = unsettled([managed[key].crew(look.seen.pods) for key, look in looks.items()], past, now_s)
+        stop = unsettled((managed[key].crew(look.seen.pods) for key, look in looks.items() if cases), past, now_s)
         why: dict[str, Held] = {}
         for case in cases:
             held = self._held(case, past, now_s) or stop or self._paused(case, now_s)
@@ -131,9 +131,13 @@ class Mover:
                 yield _Case(one, look, wish, one.crew(look.seen.pods), self._births(one, look, wish))
 
     def _births(self, managed: Managed, look: Look, wish: Wish) -> dict[str, Size]:
-        """What a pod in its place is created with, by what is written by now: not by what this pass will write."""
-        found: dict[str, Size] = {}
-        for name, entry in self._admission.entry(managed.key).items():
+        """What a pod in its place is created with: as it is written by now, not as this pass will write it.
+
+        A container that nothing is written for gets what its template says.
+        """
+        found = dict(look.seen.template)
+        entries = self._admission.entry(managed.key) if managed.creates else {}
+        for name, entry in entries.items():
             template = look.seen.template.get(name, Size(None, None))
             known = "revisions" not in entry or wish.pod.revision in entry["revisions"]
             try:
@@ -141,7 +145,7 @@ class Mover:
                 found[name] = born(template, Size(*parts), known=known, qos=wish.pod.qos)
             except ValueError:  # somebody wrote what is no size; pods are created with their template's
                 continue
-        return found if managed.creates else {}
+        return found
 
     def _past(self, looks: Mapping[Key, Look], now_s: float) -> Sequence[Past]:
         """Evictions of the last hour, each pod's once, without those that were not made after all."""
@@ -170,9 +174,16 @@ class Mover:
         return (
             never(wish.pod, crew, allowance)
             or not_now(wish.pod, crew, allowance, past, now_s)
+            or self._blind(case)
             or rested(wish.pod, wish.cause, case.look.review.state.evictions, now_s)
             or no_better(wish, case.births, targets)
         )
+
+    @staticmethod
+    def _blind(case: _Case) -> Held | None:
+        """Nothing is evicted on what cannot be trusted."""
+        distrust = case.look.seen.distrust
+        return Held("StaleData", f"what is known of it cannot be trusted: {distrust}") if distrust else None
 
     def _paused(self, case: _Case, now_s: float) -> Held | None:
         pause = self._pauses.get(case.wish.pod.uid)

@@ -307,7 +307,7 @@ def _contradictions(asked: WorkloadPolicy) -> Iterable[str]:
 
 def _not_acted_on(spec: Fields) -> Iterable[str]:
     """What is set and does nothing, as path or `path=value`."""
-    target, apply = spec.group("target"), spec.group("apply")
+    target = spec.group("target")
     if target.given("groupBy"):
         yield target.at("groupBy")
     yield from (spec.at(name) for name in UNUSED if spec.given(name))

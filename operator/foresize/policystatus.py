@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foresize.forecasts import Look, present, wanted
+from foresize.forecasts import Look, evicted, present, wanted
 from foresize.guard import CONFLICT, ROLLING_OUT, Assignment, Overlap, Quiet
 from foresize.policy import Policy, PolicyProblem
 from foresize.quantities import instant_s, quantity, timestamp
@@ -14,7 +14,6 @@ from foresize.records import REPORT_EVERY_S
 from foresize.workloads import Workload
 from foresize_forecast.prometheus import Refusal
 from foresize_forecast.reasons import Obstacle
-from foresize_forecast.state import Eviction
 
 Json = dict[str, Any]
 DAY_S = 86_400
@@ -101,14 +100,8 @@ def _counts(looks: Sequence[Look], now_s: float) -> Json:
         "requested": quantity(requested),
         "wanted": quantity(wish),
         "killsLastDay": sum(now_s - kill.at_s < DAY_S for kill in kills),
-        "evictionsLastHour": sum(now_s - each.at_s < HOUR_S for look in looks for each in _evicted(look)),
+        "evictionsLastHour": sum(now_s - each.at_s < HOUR_S for look in looks for each in evicted(look)),
     }
-
-
-def _evicted(look: Look) -> list[Eviction]:
-    """What was evicted of a workload; a pod that lives on was not."""
-    living = {pod.uid for pod in look.seen.pods if not pod.terminating}
-    return [each for each in look.review.state.evictions if each.uid not in living]
 
 
 def _ready(found: Findings) -> Condition:

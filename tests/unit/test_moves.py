@@ -145,6 +145,15 @@ def test_a_decrease_that_cannot_be_made_waits_for_an_hour() -> None:
     assert wished(pod(container(present=size(250, 500))), blocked=refused, waited_s=9999) is None
 
 
+def test_on_untrusted_data_no_decrease_is_waited_for() -> None:
+    """What may not be lowered in place is not lowered by an eviction either."""
+    large = pod(container(present=size(400, 500)))
+    refused = {"web-abc-1": Blocked(Obstacle.REFUSED, "no")}
+    state, _ = wishes(reviewed(), seen(large, distrust="partial data"), refused, {}, MOVES)
+
+    assert {} == state.waits
+
+
 def test_a_policy_that_does_not_evict_wishes_nothing() -> None:
     """In place only, nothing is remembered either; nor for pods that go, opted out, or wait for a node."""
     state, none = wishes(reviewed(), seen(), {"web-abc-1": FULL}, {}, Disruption())

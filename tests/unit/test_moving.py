@@ -57,7 +57,7 @@ def views(objects: Objects) -> list[PodView]:
     return found
 
 
-def moved(stage: Stage, now_s: float = NOW_S, *wanted: str, entry: Json | None = None) -> Look:
+def moved(stage: Stage, now_s: float = NOW_S, *wanted: str, entry: Json | None = None, distrust: str = "") -> Look:
     """One look at web that wishes these pods (else the first) away, and what came of it."""
     stage.watch.pods = views(stage.objects)
     stage.objects.put(
@@ -74,7 +74,8 @@ def moved(stage: Stage, now_s: float = NOW_S, *wanted: str, entry: Json | None =
         if each.name in names
     )
     verdicts = {name: replace(each, target=size(200, None)) for name, each in look.review.verdicts.items()}
-    look = replace(look, wishes=wishes, review=replace(look.review, verdicts=verdicts), blocked={})
+    seen = replace(look.seen, distrust=distrust)
+    look = replace(look, seen=seen, wishes=wishes, review=replace(look.review, verdicts=verdicts), blocked={})
     return stage.mover.run(managed, {KEY: look}, now_s)[KEY]
 
 
@@ -181,7 +182,8 @@ def _moved_again(stage: Stage) -> Look:
     look = stage.attendant.attend(managed[key], lambda: tuple(stage.watch.pods), stage.acts.scene.senses[key], NOW_S)
     wish = Wish(stage.watch.pods[0], Cause.NODE_FULL, Obstacle.NODE_FULL, FULL, NOW_S - 300)
     verdicts = {name: replace(each, target=size(200, None)) for name, each in look.review.verdicts.items()}
-    look = replace(look, wishes=(wish,), review=replace(look.review, verdicts=verdicts), blocked={})
+    seen = replace(look.seen, distrust="")
+    look = replace(look, seen=seen, wishes=(wish,), review=replace(look.review, verdicts=verdicts), blocked={})
     return stage.mover.run(managed, {key: look}, NOW_S)[key]
 
 
@@ -295,6 +297,15 @@ def test_pods_that_may_not_be_read_are_not_judged(objects: Objects) -> None:
 
     assert [] == evictions(objects)
     assert "PlaceUnknown" == held(look)[0]
+
+
+def test_nothing_is_evicted_on_data_that_cannot_be_trusted(objects: Objects) -> None:
+    """Without samples, or with old ones, a pod stays where it is."""
+    with staged(objects, ALLOWS) as stage:
+        look = moved(stage, distrust="the newest sample is 300 s old")
+
+    assert [] == evictions(objects)
+    assert "StaleData" == held(look)[0]
 
 
 def test_a_pod_that_is_gone_is_no_error(objects: Objects) -> None:
