@@ -19,7 +19,7 @@ MEMORY = ("10Mi", "50Mi", "80Mi", "100Mi", "200Mi", "1Gi", "1536Mi", "100M", "12
 CPU = (("", ""), ("", ""), ("100m", "100m"), ("0.1", "100m"), ("100m", "200m"), ("1", ""), ("", "1"), ("0", ""))
 GOOD = ("10Mi", "60Mi", "100Mi", "200Mi", "200Mi", "3Gi", "104857600", "100M", "1e8", "0.5G", "+70Mi", "070Mi", "70.Mi")
 BAD = ("lots", "-1Mi", "0", "1.5Gi", "1000m", "1Ei", "123456Gi", "1e30", "3e-2", "Mi", "1 Mi", "1Mi ", "")
-KINDS = ("Deployment", "Deployment", "Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job", "ReplicaSet")
+KINDS = ("Deployment", "Deployment", "Rollout", "StatefulSet", "DaemonSet", "CronJob", "Job", "ReplicaSet")
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def drawn(random: Random, number: int = 0) -> Newborn:
     pod = {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
     names = [each["name"] for each in (*containers, *inits)]
     sizes = {each: _size(random) for each in names if random.random() < 0.8}
-    return Newborn(pod, {f"{kind}/{name}": sizes} if random.random() < 0.95 else {})
+    key = f"{kind}/{name}" if random.random() < 0.75 else f"PodLabel/group={name}.a"
+    return Newborn(pod, {key: sizes} if random.random() < 0.95 else {})
 
 
 def patched(pod: Json, operations: tuple[Json, ...]) -> Json:
@@ -124,10 +125,14 @@ def _pin(random: Random, containers: list[Json]) -> None:
 def _owned(random: Random, kind: str, name: str) -> Json:
     """Owner and labels of a pod, as its controller writes them, and now and then otherwise."""
     labels = {"controller-revision-hash": HASH} if random.random() < 0.8 else {}
-    owner = {"Deployment": "ReplicaSet", "CronJob": "Job"}.get(kind, kind)
-    suffix = {"Deployment": f"-{HASH}", "CronJob": random.choice(("-29384756", "-29384756", "-1234567"))}.get(kind, "")
+    owner = {"Deployment": "ReplicaSet", "Rollout": "ReplicaSet", "CronJob": "Job"}.get(kind, kind)
+    number = random.choice(("-29384756", "-29384756", "-1234567"))
+    suffix = {"Deployment": f"-{HASH}", "Rollout": f"-{HASH}", "CronJob": number}.get(kind, "")
     if kind == "Deployment":
         labels = {"pod-template-hash": random.choice((HASH, HASH, HASH, HASH, OTHER))}
+    if kind == "Rollout":
+        labels = {"rollouts-pod-template-hash": random.choice((HASH, HASH, HASH, HASH, OTHER))}
+    labels["group"] = f"{name}.{random.choice('abc')}"
     controls = {"apiVersion": "apps/v1", "kind": owner, "name": f"{name}{suffix}", "uid": "0", "controller": True}
     other = {"apiVersion": "v1", "kind": "ConfigMap", "name": "other", "uid": "1"}
     if random.random() < 0.05:

@@ -39,9 +39,8 @@ class Watch:
         """Those of a controller."""
         return tuple(pod for pod in self.pods if (pod.namespace, pod.owner) == (namespace, owner))
 
-    def killed_of(self, namespace: str, owner: str) -> tuple[PodView, ...]:
+    def killed(self) -> tuple[PodView, ...]:
         """None of them has ended."""
-        del namespace, owner
         return ()
 
     def snapshot(self) -> dict[str, PodView]:

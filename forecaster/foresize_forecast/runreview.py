@@ -18,9 +18,10 @@ from foresize_forecast.podchange import PodNeeds, Proven, change
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.reasons import Blocked, Reason
+from foresize_forecast.runs_digest import PastRun
 from foresize_forecast.runs_plan import BAND, Basis, RunPlan
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy, in_mebibytes, rounded_up
-from foresize_forecast.state import Change, ContainerState, WorkloadState
+from foresize_forecast.state import Change, ContainerState, RunsKept, WorkloadState
 from foresize_forecast.workload import Observation, Review, with_kills
 
 NO_PLAN = "its runs have not been read yet"
@@ -33,10 +34,12 @@ class RunsKnown:
     Attributes:
         plan: of the next run.
         until_s: when the newest of the runs ended that it rests on, Unix seconds.
+        past: the runs that it rests on, where they have to be remembered.
     """
 
     plan: RunPlan
     until_s: float
+    past: tuple[PastRun, ...] = ()
 
 
 def review_runs(
@@ -66,6 +69,8 @@ def review_runs(
         verdict = _verdict(remembered, runs, asked.for_qos(seen.qos), template, seen)
         verdicts[name] = verdict
         state = state.with_container(name, _with_target(remembered, verdict, template, seen.now_s))
+        if runs and runs.past:
+            state = replace(state, runs={**state.runs, name: RunsKept(template, runs.past)})
     return Review(verdicts, state)
 
 
@@ -110,7 +115,7 @@ def _verdict(
         return Verdict(taught, taught, taught, Reason.OOM_KILLED, _words(taught, _killed(state)))
     need_bytes = rounded_up(known.plan.one_size_bytes)
     wish = clamp(_sized(need_bytes, floor_bytes, asked, template), asked, seen.bounds)
-    target = clamp(_steady(state.target, wish), asked, seen.bounds)
+    target = clamp(_steady(state.target, wish, seen.distrust), asked, seen.bounds)
     if floor_bytes > need_bytes and target.limit_bytes is not None:
         return Verdict(target, wish, target, Reason.OOM_KILLED, _words(target, _killed(state)))
     return Verdict(target, wish, target, Reason.FORECAST, _words(target, known.plan.message))
@@ -130,13 +135,22 @@ def _sized(need_bytes: int, floor_bytes: int, asked: ContainerPolicy, template: 
     return Size(need_bytes if limit is None else min(need_bytes, limit), limit)
 
 
-def _steady(before: Size | None, wish: Size) -> Size:
-    """The size before, where what is wanted is not above it and hardly below: each run moves its plan a little."""
+def _steady(before: Size | None, wish: Size, distrust: str) -> Size:
+    """The size before, where what is wanted is not above it and hardly below: each run moves its plan a little.
+
+    Data that cannot be trusted, or kills all over the cluster, lower nothing.
+    """
+    if before is not None and distrust:
+        return Size(_higher(before.request_bytes, wish.request_bytes), _higher(before.limit_bytes, wish.limit_bytes))
     if before is None or not (
         _near(before.request_bytes, wish.request_bytes) and _near(before.limit_bytes, wish.limit_bytes)
     ):
         return wish
     return before
+
+
+def _higher(before: int | None, wish: int | None) -> int | None:
+    return wish if before is None or wish is None else max(before, wish)
 
 
 def _near(before: int | None, wish: int | None) -> bool:

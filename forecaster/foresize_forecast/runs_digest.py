@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -78,6 +79,25 @@ class RunDigest:
     peak_bytes: float
     rises: FloatArray
     costs: tuple[float, float] = (0.0, 0.0)
+
+
+class PastRun(NamedTuple):
+    """What is left of a run whose samples are gone: enough for the size of a whole run.
+
+    Attributes:
+        started_s: Unix seconds.
+        ended_s: Unix seconds.
+        peak_bytes: the highest usage.
+    """
+
+    started_s: float
+    ended_s: float
+    peak_bytes: float
+
+    def digest(self, pace: Pace) -> RunDigest:
+        """As if it had been at its peak from the start; how it rose is not known."""
+        start = np.full(pace.start_rows, self.peak_bytes)
+        return RunDigest(self.started_s, self.ended_s, start, self.peak_bytes, np.zeros(LEVELS))
 
 
 def digest(started_s: float, usage: FloatArray, pace: Pace) -> RunDigest:

@@ -12,10 +12,12 @@ from typing import Any
 
 from foresize_forecast.pods import Kill
 from foresize_forecast.reasons import Reason
+from foresize_forecast.runs_digest import PastRun
 from foresize_forecast.sizes import Size
 
 VERSION = 1
 KILLS_KEPT = 10
+RUNS_KEPT = 100
 REVISIONS_KEPT = 5
 EVICTIONS_KEPT = 20
 EVICTION_KEPT_S = 86_400.0
@@ -139,6 +141,16 @@ class Eviction:
 
 
 @dataclass(frozen=True, slots=True)
+class RunsKept:
+    """Runs of a group of pods, whose names say nothing once they are gone."""
+
+    declared: Size
+    """What its owner wrote."""
+    past: tuple[PastRun, ...]
+    """The newest `RUNS_KEPT`, in the order in which they ended."""
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadState:
     """Memory of one workload. Never changed in place."""
 
@@ -152,6 +164,9 @@ class WorkloadState:
     """By pod uid."""
     evictions: tuple[Eviction, ...] = ()
     """Oldest first. Written before each is asked for: one whose pod lives on was refused, or never asked for."""
+
+    runs: Mapping[str, RunsKept] = field(default_factory=dict)
+    """By container name, where nobody else remembers which pods were its runs."""
 
     def container(self, name: str) -> ContainerState:
         """The memory of a container, empty where there is none."""
@@ -188,6 +203,7 @@ def dump(state: WorkloadState) -> dict[str, Any]:
         },
         "revisions": dict(sorted(state.revisions.items())),
         **_dump_template(state.template),
+        **_bare({"runs": {name: _dump_runs(kept) for name, kept in sorted(state.runs.items())}}),
     }
     waits = {uid: [each.cause, each.since_s] for uid, each in sorted(state.waits.items())}
     evictions = [
@@ -220,6 +236,7 @@ def load(stored: Mapping[str, Any] | None) -> WorkloadState:
             Eviction(e.get("at", 0.0), e["uid"], e.get("pod", ""), e.get("node", ""), e["cause"], e.get("message", ""))
             for e in stored.get("evictions", [])
         ),
+        runs={name: _load_runs(kept) for name, kept in stored.get("runs", {}).items()},
     )
 
 
@@ -319,6 +336,16 @@ def _load_canary(stored: Mapping[str, Any] | None) -> Canary | None:
         pods=tuple(stored.get("pods", [])),
         failures=stored.get("failures", 0),
     )
+
+
+def _dump_runs(kept: RunsKept) -> dict[str, Any]:
+    past = [[int(run.started_s), int(run.ended_s), int(run.peak_bytes)] for run in kept.past]
+    return {"declared": _dump_size(kept.declared), "past": past}
+
+
+def _load_runs(stored: Mapping[str, Any]) -> RunsKept:
+    past = tuple(PastRun(float(each[0]), float(each[1]), float(each[2])) for each in stored["past"])
+    return RunsKept(_load_size(stored["declared"]), past)
 
 
 def _dump_size(size: Size | None) -> list[int | None] | None:

@@ -24,12 +24,14 @@ from foresize.creation import births, creating
 from foresize.exports import export
 from foresize.forecasts import Look
 from foresize.guard import Assignment, assign
-from foresize.kubeapi import Api, ApiError, Forbidden, NotFound
+from foresize.kubeapi import Api, ApiError
 from foresize.managed import Managed, manage
 from foresize.moving import Mover
+from foresize.podgroups import take_groups
 from foresize.podwatch import PodWatch
-from foresize.policy import CLUSTER_SCOPED, SYSTEM_NAMESPACES, Policy, PolicyProblem, parse
-from foresize.policyreport import POLICIES, Found
+from foresize.policy import SYSTEM_NAMESPACES, Policy, PolicyProblem, parse
+from foresize.policylist import PolicyList
+from foresize.policyreport import Found
 from foresize.records import Records
 from foresize.refit import Forecasts
 from foresize.resize import Refused
@@ -37,7 +39,7 @@ from foresize.sensing import latest, sense, waits
 from foresize.settings import Settings
 from foresize.targets import Inventory, take_inventory
 from foresize.templating import Templater
-from foresize.workloads import BUILT_IN, BUILT_IN_VERSION
+from foresize.workloads import BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION
 from foresize_forecast import breaker, ladder
 from foresize_forecast.pods import PodView
 from foresize_forecast.prometheus import NewestSamples, Source
@@ -98,8 +100,7 @@ class ActPass:
         self._surprises: set[Key] = set()
         self._surprised = threading.Event()
         self._gone_since_s: dict[Key, float] = {}
-        self._warned = ""
-        """Why ClusterMemoryPolicies are not followed, as it was said last."""
+        self._policies = PolicyList(api, settings.namespaces)
         self.scene = Scene()
         self.moved_at_s = time.monotonic()
         """When a pass last got on, by the monotonic clock: one that waits for every answer is slow, not stuck."""
@@ -115,7 +116,7 @@ class ActPass:
         """
         now_s = time.time()
         with _timed("list"):
-            resources = list(self._resources())
+            resources = self._policies.read()
             allowed = self._settings.allow_kube_system
             parsed = [(resource, parse(resource, allow_kube_system=allowed)) for resource in resources]
             policies = [policy for _, policy in parsed if isinstance(policy, Policy)]
@@ -174,28 +175,6 @@ class ActPass:
         self._surprised.set()
         return True
 
-    def _resources(self) -> Iterator[Json]:
-        scopes = [f"/namespaces/{each}" for each in self._settings.namespaces] or [""]
-        for scope in scopes:
-            yield from self._api.list(f"{POLICIES}{scope}/memorypolicies")
-        yield from self._clusters_own()
-
-    def _clusters_own(self) -> Sequence[Json]:
-        """ClusterMemoryPolicies; none where rights end at namespaces, which is said once."""
-        why = ""
-        if self._settings.namespaces:
-            why = "this operator is limited to namespaces (--namespaces)"
-        else:
-            try:
-                found = self._api.list(f"{POLICIES}/clustermemorypolicies")
-                return [{**each, "kind": CLUSTER_SCOPED} for each in found]
-            except (Forbidden, NotFound) as error:
-                why = error.message
-        if why != self._warned:
-            self._warned = why
-            logger.warning("ClusterMemoryPolicies are not followed: %s", why)
-        return []
-
     def _refresh(self, policies: Sequence[Policy], now_s: float) -> None:
         """Read what surrounds the policies again when it is old or when the policies have changed."""
         taken_s, generations = self._inventory_of
@@ -212,6 +191,8 @@ class ActPass:
                 clusterwide=not self._settings.namespaces,
                 reserved=self._reserved(),
             )
+            groups = take_groups(self._api, policies, self._inventory, self._records.groups)
+            self._inventory = replace(self._inventory, groups=groups)
             self._inventory_of = (now_s, current)
             self._attendant.spending.quotas_were_read()
             self._namespaces = {name for policy in policies for name in self._inventory.namespaces(policy)}
@@ -223,15 +204,15 @@ class ActPass:
 
     def pods(self, managed: Managed) -> tuple[PodView, ...]:
         """The living pods of a workload, as the watch knows them now."""
-        if managed.workload.runs or managed.workload.api_version == BUILT_IN_VERSION:
+        if managed.workload.api_version in {BUILT_IN_VERSION, BATCH_VERSION}:
             return self._watch.pods_of(*managed.key)
         return tuple(pod for pod in self._watch.snapshot().values() if managed.owns(pod))
 
     def _senses(self, managed: Managed, samples: NewestSamples, alarm: str) -> Senses:
         foreseen = self._forecasts.foreseen.get(managed.key, Foreseen())
         senses = sense(managed.key[0], self.pods(managed), samples, foreseen, self._settings)
-        ended = self._watch.killed_of(*managed.key) if managed.workload.runs else ()
-        return replace(senses, distrust=alarm or senses.distrust, ended=ended)
+        ended = (pod for pod in self._watch.killed() if managed.workload.runs and managed.owns(pod))
+        return replace(senses, distrust=alarm or senses.distrust, ended=tuple(ended))
 
     def _watched(self, managed: Mapping[Key, Managed], senses: Mapping[Key, Senses], now_s: float) -> dict[Key, Senses]:
         """What is known of workloads of which a limit was lowered just now, with how long they wait for memory."""

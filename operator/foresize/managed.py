@@ -10,7 +10,7 @@ from foresize.labels import matches
 from foresize.policy import Policy
 from foresize.records import Subject
 from foresize.targets import Inventory
-from foresize.workloads import BUILT_IN_VERSION, ROLLED_OUT, Workload, scheduled
+from foresize.workloads import BUILT_IN_VERSION, ROLLED_OUT, Workload, may_be_grouped, scheduled
 from foresize_forecast.disruption import Crew
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.sizes import QosClass, Size
@@ -109,6 +109,8 @@ def owns(workload: Workload, pod: PodView) -> bool:
     if pod.namespace != workload.namespace:
         return False
     key = workload.key[1]
+    if workload.is_group:
+        return may_be_grouped(pod.owner) and matches(workload.selector, pod.labels)
     if workload.runs:
         return key in {pod.owner, scheduled(pod.owner)}
     if pod.owner == key:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 from foresize.workloads import scheduled
@@ -29,7 +28,7 @@ class Pods:
         self._lock = threading.Lock()
         self._known: dict[str, Known] = {}
         self._owned: defaultdict[tuple[str, str], dict[str, PodView]] = defaultdict(dict)
-        self._killed: defaultdict[tuple[str, str], dict[str, PodView]] = defaultdict(dict)
+        self._killed: dict[str, PodView] = {}
         """Pods that ended for good by a kill and are still there."""
         self._requested: Counter[str] = Counter()
 
@@ -43,9 +42,13 @@ class Pods:
             before = self._forget(uid)
             self._known[uid] = now
             self._requested[now.node] += now.requested_bytes
-            for index, owner in self._places(now):
-                if now.view is not None:
-                    index[now.namespace, owner][uid] = now.view
+            if now.view is None:
+                return before
+            if not now.finished:
+                for owner in _owners(now.view):
+                    self._owned[now.namespace, owner][uid] = now.view
+            elif any(each.last_kill for each in now.view.containers):
+                self._killed[uid] = now.view
             return before
 
     def drop(self, uid: str) -> None:
@@ -71,10 +74,10 @@ class Pods:
         with self._lock:
             return tuple(self._owned.get((namespace, owner), {}).values())
 
-    def killed(self, namespace: str, owner: str) -> tuple[PodView, ...]:
-        """Those of a controller that ended for good by a kill and are still there."""
+    def killed(self) -> tuple[PodView, ...]:
+        """Those that ended for good by a kill and are still there."""
         with self._lock:
-            return tuple(self._killed.get((namespace, owner), {}).values())
+            return tuple(self._killed.values())
 
     def requested(self) -> dict[str, int]:
         """Bytes by node, of all pods."""
@@ -88,18 +91,16 @@ class Pods:
         self._requested[known.node] -= known.requested_bytes
         if not self._requested[known.node]:
             del self._requested[known.node]
-        for index, owner in self._places(known):
-            del index[known.namespace, owner][uid]
-            if not index[known.namespace, owner]:
-                del index[known.namespace, owner]
+        self._killed.pop(uid, None)
+        if known.view is not None and not known.finished:
+            for key in [(known.namespace, owner) for owner in _owners(known.view)]:
+                del self._owned[key][uid]
+                if not self._owned[key]:
+                    del self._owned[key]
         return known
 
-    def _places(self, known: Known) -> Iterator[tuple[defaultdict[tuple[str, str], dict[str, PodView]], str]]:
-        """Under which owners a pod is found, and in which index: a CronJob's under its Job and under the CronJob."""
-        if known.view is None:
-            return
-        killed = any(each.last_kill for each in known.view.containers)
-        if not known.finished or killed:
-            index = self._killed if known.finished else self._owned
-            owner = known.view.owner
-            yield from ((index, each) for each in ([owner, scheduled(owner)] if scheduled(owner) else [owner]))
+
+def _owners(view: PodView) -> tuple[str, ...]:
+    """Under which owners a pod is found: a CronJob's under its Job and under the CronJob."""
+    above = scheduled(view.owner)
+    return (view.owner, above) if above else (view.owner,)

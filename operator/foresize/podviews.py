@@ -12,7 +12,9 @@ from foresize_forecast.pods import ContainerView, Kill, PodView, Resize, ResizeP
 from foresize_forecast.sizes import QosClass, Size
 
 Json = Mapping[str, Any]
-REVISION_LABELS = ("pod-template-hash", "controller-revision-hash")
+MAKERS = {"pod-template-hash": "Deployment", "rollouts-pod-template-hash": "Rollout"}
+"""Who makes ReplicaSets, by the label of their pods that has the end of the ReplicaSet's name."""
+REVISION_LABELS = (*MAKERS, "controller-revision-hash")
 PENDING = {"Deferred": ResizePhase.DEFERRED, "Infeasible": ResizePhase.INFEASIBLE}
 FINISHED = ("Succeeded", "Failed")
 UNDISTURBED = {
@@ -98,9 +100,10 @@ def _owner(metadata: Json) -> tuple[str, str]:
     if owner is None:
         return "", ""
     kind, name = owner["kind"], owner["name"]
-    template_hash = (metadata.get("labels") or {}).get("pod-template-hash")
-    if kind == "ReplicaSet" and template_hash and name.endswith(f"-{template_hash}"):
-        kind, name = "Deployment", name.removesuffix(f"-{template_hash}")
+    for label, maker in MAKERS.items():
+        template_hash = (metadata.get("labels") or {}).get(label)
+        if kind == "ReplicaSet" and template_hash and name.endswith(f"-{template_hash}"):
+            return f"{maker}/{name.removesuffix(f'-{template_hash}')}", owner.get("uid", "")
     return f"{kind}/{name}", owner.get("uid", "")
 
 

@@ -105,9 +105,9 @@ class PodWatch:
         """Managed pods of a controller (`Kind/name`) that have not finished."""
         return self._pods.owned(namespace, owner)
 
-    def killed_of(self, namespace: str, owner: str) -> tuple[PodView, ...]:
-        """Managed pods of a controller that ended for good by a kill and are still there."""
-        return self._pods.killed(namespace, owner)
+    def killed(self) -> tuple[PodView, ...]:
+        """Managed pods that ended for good by a kill and are still there."""
+        return self._pods.killed()
 
     def requested_by_node(self) -> dict[str, int]:
         """Memory that the scheduler counts on each node, of managed pods and of all others."""

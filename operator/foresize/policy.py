@@ -15,6 +15,7 @@ from typing import Any
 from foresize.disruptions import LEAK_ACTIONS, disruption
 from foresize.durations import duration
 from foresize.fields import Fields, Invalid
+from foresize.selecting import ANY, NAME, Target, selector, target
 from foresize_forecast.disruption import Disruption
 from foresize_forecast.prometheus.source import Metric
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
@@ -59,32 +60,7 @@ FEWEST_STEPS = 12
 MOST_STEPS = 50_000
 """Of history in a window: 34 days by the minute; what is longer costs memory and minutes to fit, and tells no more."""
 
-
-API_VERSION = re.compile(r"([a-z0-9]([-a-z0-9.]*[a-z0-9])?/)?v[0-9]+((alpha|beta)[0-9]+)?")
-KIND = re.compile(r"(?!Pod$)[A-Za-z][-A-Za-z0-9]{0,62}")
-NAME = re.compile(r"(?=.{1,253}$)[a-z0-9]([-a-z0-9.]*[a-z0-9])?")
-"""A DNS subdomain, as Kubernetes names workloads; it becomes part of a path, so nothing else may pass."""
 CONTAINER = re.compile(r"[-a-z0-9*]{1,63}")
-LABEL = re.compile(r"[-A-Za-z0-9_./]{1,317}")
-ANY = re.compile(r".*", re.DOTALL)
-
-
-@dataclass(frozen=True, slots=True)
-class Ref:
-    """A workload by its name, in the policy's namespace."""
-
-    api_version: str
-    kind: str
-    name: str
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What a policy is about; one of the two is None."""
-
-    ref: Ref | None
-    selector: Mapping[str, Any] | None
-    """A LabelSelector on workloads' labels; an empty one selects all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +155,7 @@ def _policy(resource: Mapping[str, Any]) -> Policy:
         generation=int(metadata.number("generation", 0, 2**63)) if metadata.given("generation") else 0,
         created_s=metadata.instant_s("creationTimestamp") if metadata.given("creationTimestamp") else 0.0,
         paused=spec.switch("paused"),
-        target=_target(spec.group("target")),
+        target=target(spec.group("target")),
         at_creation=at_creation,
         in_place=running != "None",
         template=apply.switch("template"),
@@ -195,7 +171,7 @@ def _policy(resource: Mapping[str, Any]) -> Policy:
 def _namespaces(spec: Fields) -> dict[str, Any]:
     if not spec.given("namespaceSelector"):
         raise spec.invalid("namespaceSelector", "a label selector of namespaces ({} selects all)")
-    return _selector(spec.group("namespaceSelector"))
+    return selector(spec.group("namespaceSelector"))
 
 
 def _apply(apply: Fields) -> tuple[str, bool]:
@@ -208,44 +184,6 @@ def _apply(apply: Fields) -> tuple[str, bool]:
     if apply.switch("templateForce") and not template:
         raise Invalid(f"{apply.at('templateForce')} is true: needs spec.apply.template to be true as well")
     return running, at_creation
-
-
-def _target(target: Fields) -> Target:
-    if target.given("ref") == target.given("selector"):
-        given = "both" if target.given("ref") else "neither"
-        raise Invalid(f"{target.path} has {given} of ref and selector: must have exactly one ({{}} selects all)")
-    if target.given("selector"):
-        return Target(None, _selector(target.group("selector")))
-    ref = target.group("ref")
-    return Target(
-        Ref(
-            api_version=ref.text("apiVersion", API_VERSION, "group/version, for example apps/v1"),
-            kind=ref.text("kind", KIND, "a kind of workload such as Deployment, and not Pod"),
-            name=ref.text("name", NAME, "the name of a workload: small letters, digits, - and ."),
-        ),
-        None,
-    )
-
-
-def _selector(selector: Fields) -> dict[str, Any]:
-    """The selector itself, once all of it is known to be well formed."""
-    labels = selector.group("matchLabels")
-    for label in labels.values:
-        labels.text(label, ANY, "text")
-    expressions = list(selector.rows("matchExpressions", MOST_ROWS * 2)) if selector.value("matchExpressions") else []
-    for expression in expressions:
-        expression.text("key", LABEL, "the name of a label")
-        takes = expression.choice("operator", {"In": True, "NotIn": True, "Exists": False, "DoesNotExist": False})
-        values = expression.value("values") or []
-        if (
-            not isinstance(values, list)
-            or bool(values) is not takes
-            or not all(isinstance(each, str) for each in values)
-        ):
-            raise expression.invalid(
-                "values", "a list of texts with the operators In and NotIn, and left out with others"
-            )
-    return dict(selector.values)
 
 
 def _workload(spec: Fields) -> WorkloadPolicy:
@@ -307,7 +245,4 @@ def _contradictions(asked: WorkloadPolicy) -> Iterable[str]:
 
 def _not_acted_on(spec: Fields) -> Iterable[str]:
     """What is set and does nothing, as path or `path=value`."""
-    target = spec.group("target")
-    if target.given("groupBy"):
-        yield target.at("groupBy")
     yield from (spec.at(name) for name in UNUSED if spec.given(name))

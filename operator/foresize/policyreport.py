@@ -18,7 +18,6 @@ from foresize_forecast.prometheus import Refusal
 
 logger = logging.getLogger(__name__)
 
-POLICIES = "/apis/foresize.dev/v1alpha1"
 Key = tuple[str, str]
 Json = dict[str, Any]
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -16,6 +17,7 @@ from typing import Any
 from foresize.events import Regarding
 from foresize.kubeapi import Api, ApiError, Conflict, NotFound
 from foresize.quantities import instant_s, timestamp
+from foresize.workloads import GROUP
 from foresize_forecast.disruption import Past
 from foresize_forecast.state import WorkloadState, dump, load
 
@@ -36,6 +38,7 @@ DEEDS = (
     "lastChange",
 )
 MAX_NAME = 63
+NOT_OF_A_NAME = re.compile(r"[^-a-z0-9.]")
 Json = dict[str, Any]
 Key = tuple[str, str]
 """(namespace, `Kind/name`)."""
@@ -117,6 +120,14 @@ class Records:
             for key, record in list(self._records.items())
             for eviction in record.state.evictions
         ]
+
+    def groups(self, policy_uid: str) -> dict[Key, WorkloadState]:
+        """What is remembered of the groups of pods that a policy has made."""
+        return {
+            key: record.state
+            for key, record in self._records.copy().items()
+            if record.owner_uid == policy_uid and key[1].startswith(f"{GROUP}/")
+        }
 
     def regarding(self, subject: Subject) -> Regarding:
         """Its object, as an Event names it."""
@@ -217,15 +228,16 @@ class Records:
 
 
 def object_name(kind: str, name: str) -> str:
-    """`<kind>-<name>`, cut and completed with a hash where that is longer than a label may be.
+    """`<kind>-<name>`, cut and completed with a hash where that is longer than a label may be, or no name at all.
 
-    Worked: ("Deployment", "web") -> "deployment-web".
+    Worked: ("Deployment", "web") -> "deployment-web"; ("PodLabel", "job=etl") -> "podlabel-job-etl-" and a hash.
     """
     whole = f"{kind.lower()}-{name}"
-    if len(whole) <= MAX_NAME:
+    plain = NOT_OF_A_NAME.sub("-", whole.lower())
+    if plain == whole and len(whole) <= MAX_NAME:
         return whole
     digest = hashlib.sha256(whole.encode()).hexdigest()[:8]
-    return f"{whole[: MAX_NAME - 9].rstrip('-.')}-{digest}"
+    return f"{plain[: MAX_NAME - 9].rstrip('-.')}-{digest}"
 
 
 def _object(subject: Subject, name: str) -> Json:

@@ -7,7 +7,7 @@ from typing import Any
 
 from foresize.kubeapi import Api, ApiError, NotFound
 from foresize.labels import parse
-from foresize.policy import Ref
+from foresize.selecting import Ref
 from foresize.workloads import BATCH, BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION, Workload, read
 
 Json = dict[str, Any]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import groupby
 from threading import Lock
@@ -33,8 +33,11 @@ from foresize_forecast.prometheus import (
     pod_pattern,
     run_step_s,
 )
+from foresize_forecast.prometheus.promql import one_of
+from foresize_forecast.prometheus.source import RefusalKind
 from foresize_forecast.series import ContainerKey, PerContainer
 from foresize_forecast.sizing import kill_cost_bytes
+from foresize_forecast.state import RunsKept
 
 logger = logging.getLogger(__name__)
 
@@ -43,6 +46,7 @@ RETRY_S = 60.0
 """A workload whose history could not be read is tried again after this, or the refit interval if that is shorter."""
 JITTER = 0.2
 """Share of the interval over which refits are spread, so that they do not all come at once."""
+ABSENT = (RefusalKind.NO_SAMPLES, RefusalKind.NO_SUCH_METRIC)
 BATCH = 200
 """Workloads of one refit: what is known is used before all of a large cluster has been read."""
 
@@ -60,6 +64,8 @@ class Forecasts:
 
     foreseen: dict[Key, Foreseen] = field(default_factory=dict)
     refusals: dict[Key, Refusal] = field(default_factory=dict)
+    remembered: Callable[[Key], Mapping[str, RunsKept]] = field(default=lambda _: {})
+    """Tells the runs of a group of pods, by container: its pods may be gone, and their names with them."""
     _due: dict[Key, _Due] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -75,7 +81,12 @@ class Forecasts:
         return sorted(waiting, key=self._due_at_s)[:BATCH]
 
     def refit(
-        self, source: Source, pool: Fitter, assignments: Sequence[Assignment], now_s: float, interval_s: float
+        self,
+        source: Source,
+        pool: Fitter,
+        assignments: Sequence[Assignment],
+        now_s: float,
+        interval_s: float,
     ) -> None:
         """Read and forecast these workloads; one that fails keeps what was known of it, and is tried again later.
 
@@ -92,7 +103,8 @@ class Forecasts:
                 killed = past_kills(source, [each.workload.namespace for each in batch], now_s)
                 for each in batch:
                     own = made.get(each.workload.key, {})
-                    known = runs_foreseen(each, answer, now_s) if runs else _foreseen(each, own, answer, now_s)
+                    past = self.remembered(each.workload.key)
+                    known = runs_foreseen(each, answer, past, now_s) if runs else _foreseen(each, own, answer, now_s)
                     self._learn(each, replace(known, kills=_kills(each, answer, killed)), answer, interval_s)
             except Exception as error:  # noqa: BLE001 - raised below: those of another window have no part in it
                 self._put_off(batch, now_s + min(RETRY_S, interval_s))
@@ -109,6 +121,8 @@ class Forecasts:
         interval_s: float,
     ) -> None:
         key, refusal = assignment.workload.key, answer.refusals.get(assignment.workload.key)
+        if refusal is not None and assignment.workload.is_group and refusal.kind in ABSENT:
+            refusal = None  # its runs are over: what is remembered of them says enough
         if refusal is not None:
             known = self.foreseen.get(key, Foreseen())
             unknown = dict.fromkeys(assignment.workload.template, NoOutlook(str(refusal.kind), refusal.message))
@@ -160,7 +174,7 @@ def _request(assignment: Assignment) -> HistoryRequest:
     return HistoryRequest(
         namespace=workload.namespace,
         workload=workload.key[1],
-        pods=pod_pattern(workload.kind, workload.name),
+        pods=one_of(workload.pods) if workload.is_group else pod_pattern(workload.kind, workload.name),
         startup_ignore_s=policy.workload.startup_ignore_s,
         metric=policy.metric,
         by_pod=workload.runs,

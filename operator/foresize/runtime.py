@@ -48,7 +48,8 @@ class Runtime:
         self._fence = Fence(self._lease.held)
         self._records, self._admission = Records(api, self._lease.held), Admission(api, self._fence)
         self._events = Events(api, self._lease.identity)
-        self._forecasts, self._pool = Forecasts(), _fitter(settings)
+        self._forecasts = Forecasts(remembered=lambda key: self._records.state(key).runs)
+        self._pool = _fitter(settings)
         attendant = Attendant(api, self._fence, self._records, self._events)
         mover = Mover(
             settings,
@@ -61,7 +62,7 @@ class Runtime:
         )
         self._watch = PodWatch(
             api,
-            keep=lambda pod: bool(pod.owner),
+            keep=lambda pod: bool(pod.owner or pod.labels),
             namespaces=settings.namespaces,
             on_kill=self._on_kill,
             on_running=self._on_running,

@@ -54,6 +54,7 @@ class Inventory:
         autoscalers: what else acts on memory.
         missing: by policy uid, why its reference leads nowhere.
         covered: by uid of a ClusterMemoryPolicy, the namespaces that it is about.
+        groups: by uid of a policy that groups pods by a label, what it groups.
     """
 
     workloads: Mapping[tuple[str, str], Workload] = field(default_factory=dict)
@@ -65,6 +66,7 @@ class Inventory:
     autoscalers: tuple[Autoscaler, ...] = ()
     missing: Mapping[str, str] = field(default_factory=dict)
     covered: Mapping[str, frozenset[str]] = field(default_factory=dict)
+    groups: Mapping[str, tuple[Workload, ...]] = field(default_factory=dict)
 
     def namespaces(self, policy: Policy) -> frozenset[str]:
         """The namespaces whose workloads a policy may be about."""
@@ -75,6 +77,8 @@ class Inventory:
 
 def selected(policy: Policy, inventory: Inventory) -> list[Workload]:
     """The workloads that a policy is about, by namespace and name."""
+    if policy.target.group_by:
+        return list(inventory.groups.get(policy.uid, ()))
     namespaces = inventory.namespaces(policy)
     mine = [workload for workload in inventory.workloads.values() if workload.namespace in namespaces]
     ref = policy.target.ref

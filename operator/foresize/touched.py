@@ -9,9 +9,9 @@ from foresize.admission import NAME
 from foresize.kubeapi import MANAGER, Api
 from foresize.ownership import is_ours
 from foresize.podviews import view
-from foresize.policy import Ref
 from foresize.records import API_VERSION
 from foresize.references import find
+from foresize.selecting import Ref
 from foresize.workloads import BUILT_IN, BUILT_IN_VERSION, Workload
 
 Json = dict[str, Any]

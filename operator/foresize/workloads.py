@@ -27,6 +27,9 @@ BUILT_IN_VERSION = "apps/v1"
 BATCH = {"CronJob": "cronjobs", "Job": "jobs"}
 """Kinds of batch/v1, whose pods are runs that end. A selector finds CronJobs; a Job is found by reference."""
 BATCH_VERSION = "batch/v1"
+GROUP = "PodLabel"
+GROUP_VERSION = "v1"
+"""Pods of one value of a label, that nothing else holds together; named `label=value`."""
 SCHEDULED = re.compile(r"Job/(?P<name>.+)-[0-9]{8,}")
 """A CronJob's Job has the minute of its schedule behind the name, as the admission policy takes it too."""
 ROLLED_OUT = ("Deployment", "StatefulSet", "DaemonSet")
@@ -49,6 +52,7 @@ class Workload:
         before: by container name, what another had written where we took it over.
         sidecars: names of the native sidecars in its template.
         evict: what its owner says of evictions by label or annotation: True also of a single replica, False never.
+        pods: names of its newest pods, where names and owners do not tell whose they are.
     """
 
     namespace: str
@@ -68,11 +72,17 @@ class Workload:
     before: Mapping[str, Size] = field(default_factory=dict)
     sidecars: frozenset[str] = frozenset()
     evict: bool | None = None
+    pods: tuple[str, ...] = ()
 
     @property
     def runs(self) -> bool:
         """Whether its pods are runs, each sized by those before it."""
-        return self.api_version == BATCH_VERSION
+        return self.api_version == BATCH_VERSION or self.is_group
+
+    @property
+    def is_group(self) -> bool:
+        """Whether a label holds its pods together, and nothing else."""
+        return (self.api_version, self.kind) == (GROUP_VERSION, GROUP)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -104,6 +114,11 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
         sidecars=frozenset(each["name"] for each in _sidecars(pod)),
         evict={"true": True, "false": False}.get(_mark(metadata, EVICT)),
     )
+
+
+def may_be_grouped(owner: str) -> bool:
+    """Whether a label may say whose pod it is: it has no controller (empty), or a Job that no CronJob made."""
+    return not owner or (owner.startswith("Job/") and not scheduled(owner))
 
 
 def scheduled(owner: str) -> str:

@@ -11,7 +11,7 @@ from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
-from proofs import birth_sizes
+from proofs import birth_sizes, see_passes
 from scenes import MIB, forecast, policy
 
 Json = dict[str, Any]
@@ -59,11 +59,45 @@ def test_a_killed_jobs_retry_has_twice_its_limit(
     assert ["64Mi"] == [kill["limit"] for kill in kills]
 
 
-def _run(cluster: Cluster, namespace: str, hours_ago: float, peak_mib: float) -> list[backfill.Series]:
-    """The series of a run of five minutes that began so long ago, under the name that its controller would give it."""
+def test_pods_of_one_label_share_their_runs(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Bare pods of generated names: the fourth has what three earned, with those deleted and the operator dead."""
+    names = {f"etl-{letter * 5}": peak for letter, peak in (("b", 60), ("c", 60), ("d", 64))}
+    history = [
+        row for n, (name, peak) in enumerate(names.items()) for row in _run(cluster, namespace, 3 - n, peak, name)
+    ]
+    cluster.apply(*[_bare(name, {"LISTEN": "nowhere"}) for name in names], namespace=namespace)
+    made = policy(history={"window": "1d", "step": "1m"})
+    made["spec"]["target"] = {"selector": {"matchLabels": {"app": "etl"}}, "groupBy": "example.dev/job"}
+    cluster.apply(made, namespace=namespace)
+    started = operator(prometheus(history=history).url, inventory_interval="1s")
+    key = "PodLabel/example.dev/job=nightly"
+
+    entry = wait_for("an entry in MemorySizes", lambda: birth_sizes(cluster, namespace).get(key), 30)
+    assert {"app": {"request": "84480Ki", "limit": "84480Ki"}} == entry
+    cluster.kubectl("delete", "pods", "--namespace", namespace, "--now", *names)
+    see_passes(started)
+    assert entry == birth_sizes(cluster, namespace)[key]
+    started.kill()
+    cluster.apply(_bare("etl-fffff", {"HOLD": "20Mi"}), namespace=namespace)
+
+    [born] = workloads.pods(cluster, namespace, "etl")
+    assert ("84480Ki", "84480Ki") == sizes_of(born)["app"]
+
+
+def _bare(name: str, environment: dict[str, str]) -> Json:
+    """A pod that nobody controls, as a workflow engine makes them."""
+    template = job(name, Memhog(environment, request="256Mi", limit="512Mi"))["spec"]["template"]
+    labels = {"app": "etl", "example.dev/job": "nightly"}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": template["spec"]}
+
+
+def _run(cluster: Cluster, namespace: str, hours_ago: float, peak_mib: float, pod: str = "") -> list[backfill.Series]:
+    """The series of a run of five minutes that began so long ago, under the name that a CronJob's would have."""
     start_s = time.time() - hours_ago * 3600
     node = cluster.api.get("/api/v1/nodes")["items"][0]["metadata"]["name"]
-    name = f"nightly-{int(start_s // 60)}-bcdfg"
+    name = pod or f"nightly-{int(start_s // 60)}-bcdfg"
     values = [peak_mib * MIB] * (RUN_S // RUN_STEP_S)
     return backfill.container_memory(
         {"namespace": namespace, "pod": name, "node": node}, "app", start_s, RUN_STEP_S, values

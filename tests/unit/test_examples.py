@@ -45,7 +45,7 @@ def test_the_first_policy_of_the_readme_changes_nothing() -> None:
 def test_every_field_that_does_nothing_is_named_in_the_limitations() -> None:
     """A field of a policy that is accepted and ignored is written down, not found out."""
     everything = {
-        "target": {"selector": {}, "groupBy": "job"},
+        "target": {"selector": {}},
         "apply": {"atCreation": True, "template": True},
         **{name: {} for name in UNUSED if name != "budget"},
         "budget": "1Gi",

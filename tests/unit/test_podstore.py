@@ -43,9 +43,9 @@ def test_what_ended_by_a_kill_is_remembered_while_it_is_there() -> None:
     pods.put(lost.uid, known(lost, finished=True))
     pods.put(won.uid, known(won, finished=True))
 
-    assert ((), (lost,)) == (pods.owned("shop", "CronJob/nightly"), pods.killed("shop", "CronJob/nightly"))
+    assert ((), (lost,)) == (pods.owned("shop", "CronJob/nightly"), pods.killed())
     pods.drop(lost.uid)
-    assert () == pods.killed("shop", "CronJob/nightly")
+    assert () == pods.killed()
 
 
 def test_a_number_is_a_schedule_from_eight_digits_on() -> None:

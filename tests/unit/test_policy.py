@@ -10,7 +10,8 @@ import pytest
 import yaml
 
 from builders import mi
-from foresize.policy import DEFAULTS, UNUSED, Policy, PolicyProblem, Ref, Target, parse
+from foresize.policy import DEFAULTS, UNUSED, Policy, PolicyProblem, parse
+from foresize.selecting import Ref, Target
 from foresize_forecast.disruption import Disruption, Window
 from foresize_forecast.prometheus.source import Metric
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
@@ -113,14 +114,12 @@ def test_a_selector_arrives_as_it_is() -> None:
 def test_what_this_release_does_nothing_with_is_named() -> None:
     """Who sets a field that is not acted on reads so in the status, by its path."""
     found = policy(
-        target={"selector": {}, "groupBy": "dagster/job-name"},
         apply={"running": "InPlace", "atCreation": True},
         idle={},
         budget="16Gi",
     )
 
     assert (
-        "spec.target.groupBy",
         "spec.idle",
         "spec.budget",
     ) == found.not_acted_on
@@ -331,3 +330,13 @@ def test_a_policy_of_the_cluster() -> None:
     assert ("", "ClusterMemoryPolicy all") == (found.namespace, found.title)
     assert {"matchLabels": {"team": "shop"}} == found.namespace_selector
     assert WorkloadPolicy() == found.workload
+
+
+def test_pods_are_grouped_by_a_label() -> None:
+    """Of the pods that a selector finds; a reference has nothing to group."""
+    ref = {"apiVersion": "batch/v1", "kind": "CronJob", "name": "etl"}
+
+    assert Target(None, {}, "dagster/job-name") == policy(target={"selector": {}, "groupBy": "dagster/job-name"}).target
+    assert "spec.target.groupBy is 'job': must be left out where target has a ref" in problem(
+        target={"ref": ref, "groupBy": "job"}
+    )

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import metricserver
 from builders import NOW_S, mi
+from foresize.attend import Foreseen
 from foresize.guard import Assignment
 from foresize.policy import Policy, parse
 from foresize.refit import Forecasts
 from foresize.workloads import Workload, read
 from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.runs_digest import PastRun
 from foresize_forecast.runs_plan import Basis
+from foresize_forecast.state import RunsKept
 from metricserver import Metrics
 
 CRONJOB = ("shop", "CronJob/nightly")
@@ -81,6 +85,39 @@ def test_what_goes_on_is_no_run_yet() -> None:
     found = refitted({5: 100, 3: 100, 0.1: 110}).foreseen[CRONJOB]
 
     assert NoOutlook("TooFewRuns", "runs before it: 2, needed: 3; starts as declared") == found.forecasts["app"]
+
+
+GROUP = ("shop", "PodLabel/job=etl")
+
+
+def regrouped(metrics: Metrics, pods: tuple[str, ...], kept: dict[str, RunsKept]) -> Foreseen:
+    """After a refit of a group of pods with these names."""
+    target = {"selector": {}, "groupBy": "job"}
+    metadata = {"namespace": "shop", "name": "jobs", "uid": "uid", "generation": 1}
+    parsed = parse({"metadata": metadata, "spec": {"target": target, "history": {"window": "1d"}}})
+    assert isinstance(parsed, Policy), parsed
+    group = replace(cronjob(), api_version="v1", kind="PodLabel", name="job=etl", pods=pods)
+    known = Forecasts(remembered=lambda _: kept)
+    with metricserver.serving(metrics) as source:
+        known.refit(source, NoPool(), [Assignment(group, parsed, None)], NOW_S, 1800.0)
+    return known.foreseen[GROUP]
+
+
+def test_a_groups_runs_outlive_their_pods() -> None:
+    """Two are remembered, one has been measured since: together they are enough, each counts once."""
+    past = tuple(PastRun(NOW_S - ago * HOUR_S, NOW_S - ago * HOUR_S + 600, float(mi(100))) for ago in (5.0, 3.0))
+    kept = {"app": RunsKept(cronjob().template["app"], past)}
+    of = ("shop", "etl-x7k2p", "app")
+    began_s = NOW_S - HOUR_S
+    metrics = Metrics({of: float(mi(110))}, {of: began_s}, {of: began_s + 600})
+
+    found = regrouped(metrics, ("etl-x7k2p",), kept).runs["app"]
+    again = regrouped(metrics, ("etl-x7k2p",), {"app": replace(kept["app"], past=found.past)}).runs["app"]
+    gone = regrouped(Metrics({}), (), {"app": replace(kept["app"], past=found.past)}).runs["app"]
+
+    assert 3 == len(found.past)
+    assert found.past == again.past == gone.past
+    assert 146 == int(gone.plan.one_size_bytes / mi(1))
 
 
 def test_nothing_measured() -> None:

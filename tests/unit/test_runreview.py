@@ -188,6 +188,15 @@ def test_a_slightly_lower_plan_moves_nothing() -> None:
     assert nearly.state.container("app").last_change == first.state.container("app").last_change
 
 
+def test_what_cannot_be_trusted_lowers_nothing() -> None:
+    """Partial data and an alarm hold the next run's size; a higher need is met all the same."""
+    first = decided(nightly(100, 100, 110, declared_mib=512))
+    doubtful = seen(distrust="Prometheus answered with partial data")
+
+    assert size(147, 147) == born(nightly(50, 50, 50, declared_mib=512), first.state, doubtful)
+    assert (born(nightly(300, 300, 300, declared_mib=512), first.state, doubtful) or TEMPLATE).request_bytes == mi(305)
+
+
 def test_the_horizon_decides_which_night_counts() -> None:
     """Sundays need ten times: on a Saturday the next run has a Sunday's size, on a Monday a weekday's."""
     # 2027-01-10 is a Sunday; three weeks of runs at 02:00 UTC before it.

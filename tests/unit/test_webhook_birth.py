@@ -174,7 +174,40 @@ def test_pods_without_a_controller_are_left_alone() -> None:
     del bare["metadata"]["ownerReferences"]
 
     assert birth(bare, sizes, namespace_ignored=False) == Unsized("not owned")
-    assert birth(body, {"Deployment/web": {"app": SIZE}}, namespace_ignored=False) == Unsized("no sizes")
+    assert birth(body, sizes, namespace_ignored=False) == Unsized("not owned")
+
+
+@pytest.mark.parametrize(
+    ("owner", "sizes", "expected"),
+    [
+        pytest.param(None, ["PodLabel/job=etl"], "PodLabel/job=etl", id="bare"),
+        pytest.param("Job/run-x7f", ["PodLabel/job=etl"], "PodLabel/job=etl", id="of a Job"),
+        pytest.param("Job/run-x7f", ["Job/run-x7f", "PodLabel/job=etl"], "Job/run-x7f", id="of a Job with sizes"),
+        pytest.param("Job/run-29384756", ["PodLabel/job=etl"], "Job/run-29384756", id="of a CronJob"),
+        pytest.param("StatefulSet/db", ["PodLabel/job=etl"], "StatefulSet/db", id="of another controller"),
+        pytest.param("Node/n1", ["PodLabel/job=etl"], "Node/n1", id="static"),
+        pytest.param(None, ["PodLabel/team=b", "PodLabel/job=etl"], "PodLabel/job=etl", id="first by name"),
+        pytest.param(None, ["PodLabel/job=other"], "", id="another value"),
+    ],
+)
+def test_pods_of_generated_names_go_by_a_label(owner: str | None, sizes: list[str], expected: str) -> None:
+    """A label holds together what has no controller, or a Job that says nothing; a controller's own sizes go first."""
+    body = pod(container("app", "50Mi"))
+    kind, _, name = (owner or "").partition("/")
+    body["metadata"] = {"labels": {"job": "etl", "team": "b"}}
+    if owner is not None:
+        body["metadata"]["ownerReferences"] = [{"kind": kind, "name": name, "controller": True}]
+
+    assert workload(body, {key: {"app": SIZE} for key in sizes}) == expected
+
+
+def test_an_argo_rollouts_pods_are_its_own() -> None:
+    """It makes ReplicaSets as a Deployment does, with a label of its own for their hash, which is the revision."""
+    body = pod(container("app", "50Mi"))
+    body["metadata"]["labels"] = {"rollouts-pod-template-hash": HASH}
+
+    assert workload(body, {}) == "Rollout/web"
+    assert memory(born(body, {"Rollout/web": {"app": SIZE}}))["app"] == ("100Mi", "200Mi")
 
 
 def qos(body: Json) -> str:

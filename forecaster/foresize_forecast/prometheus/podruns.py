@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import numpy as np
 
 from foresize_forecast.prometheus.samples import Samples
-from foresize_forecast.runs_digest import Pace, RunDigest, digest
+from foresize_forecast.runs_digest import Pace, PastRun, RunDigest, digest
 from foresize_forecast.series import Grid
 
 STEP_S = 60
@@ -39,6 +39,20 @@ def ended_runs(pods: Mapping[str, Samples], grid: Grid) -> tuple[RunDigest, ...]
     """
     found = sorted(_digests(pods, grid), key=lambda run: (run.ended_s, run.started_s))
     return tuple(found[-MOST_RUNS:])
+
+
+def remembered(kept: Iterable[PastRun], fresh: Iterable[RunDigest], since_s: float, most: int) -> tuple[PastRun, ...]:
+    """Runs that were known and runs that have ended since, each once: the newest of those that ended in a window.
+
+    Args:
+        kept: what was remembered.
+        fresh: what has been read; it may have some of the same.
+        since_s: start of the window, Unix seconds.
+        most: how many at most.
+    """
+    read = {PastRun(float(int(run.started_s)), float(int(run.ended_s)), float(int(run.peak_bytes))) for run in fresh}
+    known = sorted((run for run in read.union(kept) if run.ended_s >= since_s), key=lambda run: (run.ended_s, run))
+    return tuple(known[-most:])
 
 
 def _digests(pods: Mapping[str, Samples], grid: Grid) -> Iterator[RunDigest]:

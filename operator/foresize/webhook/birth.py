@@ -74,8 +74,10 @@ def birth(pod: Mapping[str, Any], sizes_by_workload: Mapping[str, Any], *, names
         return Unsized(why)
     if namespace_ignored:
         return Unsized("ignored")
-    sizes = sizes_by_workload.get(workload(pod, sizes_by_workload), {})
-    wants = asked(pod, sizes)
+    key = workload(pod, sizes_by_workload)
+    if not key:
+        return Unsized("not owned")
+    wants = asked(pod, sizes_by_workload.get(key, {}))
     if not wants:
         return Unsized("no sizes")
     if not readable(wants):
@@ -89,7 +91,7 @@ def birth(pod: Mapping[str, Any], sizes_by_workload: Mapping[str, Any], *, names
 def refused(pod: Mapping[str, Any]) -> str:
     """The policy's match conditions: why a pod is none of ours, or nothing."""
     metadata = pod["metadata"]
-    if not metadata.get("ownerReferences"):
+    if metadata.get("ownerReferences") is None and metadata.get("labels") is None:
         return "not owned"
     if any((metadata.get(kind) or {}).get(IGNORE) == "true" for kind in ("labels", "annotations")):
         return "ignored"
@@ -98,14 +100,27 @@ def refused(pod: Mapping[str, Any]) -> str:
 
 
 def workload(pod: Mapping[str, Any], sizes_by_workload: Mapping[str, Any]) -> str:
-    """The key of a pod's sizes: a ReplicaSet is folded to its Deployment, a Job to its CronJob where that has sizes."""
-    owner = next((each for each in pod["metadata"]["ownerReferences"] if each.get("controller")), None)
-    if owner is None:
-        return ""
+    """The key of a pod's sizes: what owns it, or a label that holds pods of generated names together.
+
+    Such a label counts for pods without a controller, and for those of Jobs without sizes that no CronJob made.
+    """
+    owner = next((each for each in pod["metadata"].get("ownerReferences") or () if each.get("controller")), None)
+    owned = "" if owner is None else controller(pod, owner, sizes_by_workload)
+    if owned in sizes_by_workload or (
+        owner is not None and (owner["kind"] != "Job" or CRON_JOBS_JOB.fullmatch(owner["name"]))
+    ):
+        return owned
+    groups = (f"PodLabel/{name}={value}" for name, value in labels(pod).items())
+    return min((each for each in groups if each in sizes_by_workload), default=owned)
+
+
+def controller(pod: Mapping[str, Any], owner: Mapping[str, Any], sizes_by_workload: Mapping[str, Any]) -> str:
+    """A ReplicaSet is folded to its Deployment or Argo Rollout, a Job to its CronJob where that has sizes."""
     kind, name = owner["kind"], owner["name"]
-    template_hash = labels(pod).get("pod-template-hash", "")
-    if kind == "ReplicaSet" and template_hash and name.endswith(f"-{template_hash}"):
-        return f"Deployment/{name.removesuffix(f'-{template_hash}')}"
+    for label, maker in (("pod-template-hash", "Deployment"), ("rollouts-pod-template-hash", "Rollout")):
+        template_hash = labels(pod).get(label, "")
+        if kind == "ReplicaSet" and template_hash and name.endswith(f"-{template_hash}"):
+            return f"{maker}/{name.removesuffix(f'-{template_hash}')}"
     cron_job = f"CronJob/{name.rpartition('-')[0]}"
     if kind == "Job" and CRON_JOBS_JOB.fullmatch(name) and cron_job in sizes_by_workload:
         return cron_job
@@ -115,7 +130,8 @@ def workload(pod: Mapping[str, Any], sizes_by_workload: Mapping[str, Any]) -> st
 def revision(pod: Mapping[str, Any]) -> str:
     """Of which version of its workload a pod is."""
     has = labels(pod)
-    return has.get("pod-template-hash") or has.get("controller-revision-hash") or ""
+    names = ("pod-template-hash", "rollouts-pod-template-hash", "controller-revision-hash")
+    return next((has[name] for name in names if has.get(name)), "")
 
 
 def asked(pod: Mapping[str, Any], sizes: Mapping[str, Any]) -> list[Wanted]:
