@@ -9,6 +9,7 @@ from urllib.parse import quote
 from foresize.kubeapi import ApiError, NotFound, connect
 from foresize.quantities import memory_bytes, people
 from foresize.records import API_VERSION, object_name
+from foresize.workloads import spoken
 
 Json = Mapping[str, Any]
 KINDS = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "CronJob", "Job")
@@ -29,7 +30,7 @@ def explained(workload: str, kubeconfig: str | None) -> list[str]:
     Raises:
         NotExplainedError: the name is malformed (code 2), or the cluster has no forecast of it (code 1).
     """
-    parts = workload.split("/")
+    parts = spoken(workload)
     if len(parts) not in {2, 3} or not all(parts):
         raise NotExplainedError(f"{workload!r} is no workload: write NAMESPACE/NAME or NAMESPACE/KIND/NAME", 2)
     namespace, name = parts[0], parts[-1]

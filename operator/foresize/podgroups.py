@@ -12,7 +12,7 @@ from foresize.labels import matches
 from foresize.podviews import view
 from foresize.policy import Policy
 from foresize.targets import Inventory
-from foresize.workloads import GROUP, GROUP_VERSION, Workload, may_be_grouped, template_sizes
+from foresize.workloads import GROUP, Workload, group, may_be_grouped, template_sizes
 from foresize_forecast.sizes import QosClass, Size
 from foresize_forecast.state import RunsKept, WorkloadState
 
@@ -82,21 +82,10 @@ def _listed(api: Api, namespace: str, label: str) -> list[Json]:
 
 
 def _group(key: Key, pods: Sequence[Json], kept: Mapping[str, RunsKept]) -> Workload:
-    label, _, value = key[1].removeprefix(f"{GROUP}/").partition("=")
     newest = sorted(pods, key=lambda pod: str(pod["metadata"].get("creationTimestamp")), reverse=True)
-    return Workload(
-        namespace=key[0],
-        api_version=GROUP_VERSION,
-        kind=GROUP,
-        name=f"{label}={value}",
-        uid="",
-        labels={},
-        selector={"matchLabels": {label: value}},
-        template=_declared(newest, kept),
-        qos=view(newest[0]).qos if newest else QosClass.BURSTABLE,
-        replicas=1,
-        pods=tuple(pod["metadata"]["name"] for pod in newest[:MOST_PODS]),
-    )
+    qos = view(newest[0]).qos if newest else QosClass.BURSTABLE
+    names = tuple(pod["metadata"]["name"] for pod in newest[:MOST_PODS])
+    return group(key[0], key[1].removeprefix(f"{GROUP}/"), _declared(newest, kept), qos, names)
 
 
 def _declared(newest: Sequence[Json], kept: Mapping[str, RunsKept]) -> dict[str, Size]:

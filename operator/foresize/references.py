@@ -8,7 +8,18 @@ from typing import Any
 from foresize.kubeapi import Api, ApiError, NotFound
 from foresize.labels import parse
 from foresize.selecting import Ref
-from foresize.workloads import BATCH, BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION, Workload, read
+from foresize.workloads import (
+    BATCH,
+    BATCH_VERSION,
+    BUILT_IN,
+    BUILT_IN_VERSION,
+    GROUP,
+    GROUP_VERSION,
+    Workload,
+    group,
+    read,
+)
+from foresize_forecast.sizes import QosClass
 
 Json = dict[str, Any]
 
@@ -19,6 +30,8 @@ def find(api: Api, namespace: str, ref: Ref) -> Workload | str:
     Raises:
         ApiError: one of apps/v1 could not be read.
     """
+    if (ref.api_version, ref.kind) == (GROUP_VERSION, GROUP):
+        return group(namespace, ref.name, {}, QosClass.BURSTABLE, ())
     if ref.api_version != BUILT_IN_VERSION or ref.kind not in BUILT_IN:
         return by_scale(api, namespace, ref, None)
     try:

@@ -260,9 +260,9 @@ def _over(known: Foreseen | None, made: Foreseen) -> Foreseen:
 
 
 def _first_of_revisions(workload: Workload, each: Iterable[Mapping[str, float]]) -> dict[str, float]:
-    """When each revision's first sample was taken; only names of Deployments' pods (`web-HASH-xxxxx`) tell."""
+    """When each revision's first sample was taken; names such as `web-HASH-xxxxx` tell, which two kinds give."""
     firsts_s: dict[str, float] = {}
-    if workload.kind != "Deployment":
+    if workload.kind not in {"Deployment", "Rollout"}:
         return firsts_s
     for pods in each:
         for pod, first_s in pods.items():

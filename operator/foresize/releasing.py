@@ -17,7 +17,7 @@ from foresize.kubeapi import Api, ApiError, connect
 from foresize.lease import KILL_SWITCH, Fence
 from foresize.returning import Return, changes, pods_of, words_of
 from foresize.touched import all_touched, named
-from foresize.workloads import Workload
+from foresize.workloads import Workload, spoken
 from foresize_forecast.giveback import given_back
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.reasons import Blocked
@@ -94,7 +94,7 @@ def _wanted(api: Api, wish: Wish, say: Callable[[str], None]) -> list[Workload]:
         for words in missing:
             say(words)
         return found
-    parts = wish.workload.split("/")
+    parts = spoken(wish.workload)
     if len(parts) not in {2, 3} or not all(parts):
         raise NotReleasedError(f"{wish.workload!r} is no workload: write NAMESPACE/NAME or NAMESPACE/KIND/NAME", 2)
     only = named(api, parts[0], parts[1:-1], parts[-1])

@@ -14,10 +14,10 @@ from foresize.kubeapi import Api, ApiError
 from foresize.lease import Fence
 from foresize.managed import owns
 from foresize.podviews import finished, view
-from foresize.policy import Ref
 from foresize.quantities import people
 from foresize.references import find
 from foresize.resize import resize
+from foresize.selecting import Ref
 from foresize.template import give_back
 from foresize.workloads import Workload
 from foresize_forecast.giveback import given_back
@@ -97,6 +97,9 @@ class Return:
         return self._pods(now)
 
     def _pods(self, workload: Workload) -> bool:
+        if workload.is_group:
+            self.say(f"{words_of(workload)}: its runs keep their sizes to their end")
+            return True
         if not workload.template:
             self.say(f"{words_of(workload)}: its kind does not tell what its owner wrote: its pods stay as they are")
             return False

@@ -12,9 +12,15 @@ from foresize.podviews import view
 from foresize.records import API_VERSION
 from foresize.references import find
 from foresize.selecting import Ref
-from foresize.workloads import BUILT_IN, BUILT_IN_VERSION, Workload
+from foresize.workloads import BATCH, BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION, GROUP, GROUP_VERSION, Workload
 
 Json = dict[str, Any]
+VERSIONS = {
+    **dict.fromkeys(BUILT_IN, BUILT_IN_VERSION),
+    **dict.fromkeys(BATCH, BATCH_VERSION),
+    GROUP: GROUP_VERSION,
+}
+"""Of kinds whose names say enough."""
 
 
 def named(api: Api, namespace: str, kinds: Sequence[str], name: str) -> Workload | str:
@@ -27,7 +33,7 @@ def named(api: Api, namespace: str, kinds: Sequence[str], name: str) -> Workload
     known = {ref.kind: ref for ref in map(_ref, forecasts) if ref.name == name}
     why = ""
     for kind in kinds or [*known, *BUILT_IN]:
-        found = find(api, namespace, known.get(kind, Ref(BUILT_IN_VERSION, kind, name)))
+        found = find(api, namespace, known.get(kind, Ref(VERSIONS.get(kind, BUILT_IN_VERSION), kind, name)))
         if isinstance(found, Workload):
             return found
         why = why or found
@@ -67,10 +73,10 @@ def _traces(api: Api, scope: str) -> Iterator[tuple[str, Ref]]:
 
 
 def _built_in(item: Json, workload: str) -> Iterator[tuple[str, Ref]]:
-    """A workload of apps/v1 by its `Kind/name`; of other kinds the group is not told."""
+    """A workload by its `Kind/name`; of somebody else's kinds the API group is not told."""
     kind, _, name = workload.partition("/")
-    if kind in BUILT_IN:
-        yield item["metadata"]["namespace"], Ref(BUILT_IN_VERSION, kind, name)
+    if kind in VERSIONS:
+        yield item["metadata"]["namespace"], Ref(VERSIONS[kind], kind, name)
 
 
 def _is_our_resize(entry: Json) -> bool:

@@ -106,7 +106,7 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
         template=sizes,
         qos=qos_of(pod),
         replicas=_replicas(item, kind),
-        rollout=_rollout(item, kind),
+        rollout=_rollout(item, kind) if api_version == BUILT_IN_VERSION else "",
         ignored=opted_out(metadata),
         held=ownership.held(item, sizes),
         templated=ownership.is_ours(item),
@@ -114,6 +114,19 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
         sidecars=frozenset(each["name"] for each in _sidecars(pod)),
         evict={"true": True, "false": False}.get(_mark(metadata, EVICT)),
     )
+
+
+def group(namespace: str, name: str, template: Mapping[str, Size], qos: QosClass, pods: tuple[str, ...]) -> Workload:
+    """The pods of one value of a label; `name` is `label=value`."""
+    label, _, value = name.partition("=")
+    selector = {"matchLabels": {label: value}}
+    return Workload(namespace, GROUP_VERSION, GROUP, name, "", {}, selector, template, qos, replicas=1, pods=pods)
+
+
+def spoken(workload: str) -> list[str]:
+    """The parts of `NAMESPACE/[KIND/]NAME`, as people write it; the name of a group of pods may have a slash."""
+    parts = workload.split("/")
+    return workload.split("/", 2) if parts[1:2] == [GROUP] else parts
 
 
 def may_be_grouped(owner: str) -> bool:
@@ -205,7 +218,7 @@ def _rollout(item: Json, kind: str) -> str:
     Pods that only their owner replaces (OnDelete, below a partition) may stay as they are for good: no reason to wait.
     """
     status = item.get("status", {})
-    if kind == "ReplicaSet" or kind in BATCH:
+    if kind == "ReplicaSet":
         return ""
     if status.get("observedGeneration", 0) < item["metadata"].get("generation", 0):
         return "its controller has not seen its newest version"

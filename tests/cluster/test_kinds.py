@@ -6,15 +6,17 @@ from typing import Any
 
 import pytest
 
+from births import HASH
 from foresize_dev import workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
-from proofs import past_of, resizes, see_passes
-from scenes import MIB, deploy, forecast, past, policy, resized
+from proofs import birth_sizes, past_of, resizes, see_passes
+from scenes import MIB, deploy, forecast, past, policy, resized, sizes
 
 Json = dict[str, Any]
+VERSIONS = {"Farm": "v1", "Rollout": "v1alpha1"}
 SMALL = Memhog({"HOLD": "40Mi"}, request="64Mi", limit="128Mi")
 
 
@@ -63,6 +65,48 @@ def test_pods_of_a_custom_kind_are_resized(
     assert workloads.restarts(resized(cluster, pod, lambda limit: limit > 200 * MIB)) == 0
 
 
+def test_an_argo_rollouts_pods_are_resized_and_born_sized(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """It makes ReplicaSets as a Deployment does: a new replica has its size also while the operator is dead."""
+    _teach_custom_kind(cluster, namespace, "Rollout", "argoproj.io")
+    manifest = workloads.deployment("web", SMALL)
+    version = f"argoproj.io/{VERSIONS['Rollout']}"
+    cluster.apply(manifest | {"apiVersion": version, "kind": "Rollout"}, namespace=namespace)
+    path = f"/apis/{version}/namespaces/{namespace}/rollouts/web"
+    # Argo writes it as text.
+    status = {"status": {"replicas": 1, "selector": "app=web", "observedGeneration": "1"}}
+    cluster.api.request("PATCH", f"{path}/status", status, "application/merge-patch+json")
+    uid = cluster.api.get(path)["metadata"]["uid"]
+    pod = _ready(cluster, namespace, _replicaset_of_a_rollout(manifest, version, uid))
+    targeted = policy()
+    targeted["spec"]["target"]["ref"] = {"apiVersion": version, "kind": "Rollout", "name": "web"}
+    cluster.apply(targeted, namespace=namespace)
+    started = operator(prometheus(history=past(pod, 200)).url)
+
+    resized(cluster, pod, lambda limit: limit > 200 * MIB)
+    entry = wait_for("an entry in MemorySizes", lambda: birth_sizes(cluster, namespace).get("Rollout/web"), 20)
+    started.kill()
+    cluster.kubectl("scale", f"replicaset/web-{HASH}", "--replicas=2", "-n", namespace)
+    both = workloads.wait_until_ready(cluster, namespace, "web", 2)
+    born = next(each for each in both if each["metadata"]["uid"] != pod["metadata"]["uid"])
+    assert (entry["app"]["request"], entry["app"]["limit"]) == sizes(born)
+
+
+def _replicaset_of_a_rollout(deployment: Json, version: str, uid: str) -> Json:
+    """As Argo's controller makes it: with a hash in its name, and a label of its own that has it."""
+    labels = {"app": "web", "rollouts-pod-template-hash": HASH}
+    spec = deployment["spec"]
+    template = {**spec["template"], "metadata": {"labels": labels}}
+    owner = {"apiVersion": version, "kind": "Rollout", "name": "web", "uid": uid, "controller": True}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "ReplicaSet",
+        "metadata": {"name": f"web-{HASH}", "labels": labels, "ownerReferences": [owner]},
+        "spec": {"replicas": 1, "selector": {"matchLabels": labels}, "template": template},
+    }
+
+
 def test_a_selector_takes_all_that_match(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
@@ -95,8 +139,9 @@ def _replaced(pod: Json) -> str:
     return f"{stem}-{last}" if last.isdigit() else f"{stem}-bcdfg"
 
 
-def _teach_custom_kind(cluster: Cluster, namespace: str) -> None:
+def _teach_custom_kind(cluster: Cluster, namespace: str, kind: str = "Farm", group: str = "example.dev") -> None:
     """A CRD with a scale subresource, and the rights that the chart's rbac.extraWorkloads gives."""
+    plural = f"{kind.lower()}s"
     anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
     paths = {
         "specReplicasPath": ".spec.replicas",
@@ -104,29 +149,29 @@ def _teach_custom_kind(cluster: Cluster, namespace: str) -> None:
         "labelSelectorPath": ".status.selector",
     }
     version = {
-        "name": "v1",
+        "name": VERSIONS[kind],
         "served": True,
         "storage": True,
         "schema": {"openAPIV3Schema": anything},
         "subresources": {"status": {}, "scale": paths},
     }
-    names = {"kind": "Farm", "plural": "farms", "singular": "farm"}
+    names = {"kind": kind, "plural": plural, "singular": kind.lower()}
     crd = {
         "apiVersion": "apiextensions.k8s.io/v1",
         "kind": "CustomResourceDefinition",
-        "metadata": {"name": "farms.example.dev"},
-        "spec": {"group": "example.dev", "scope": "Namespaced", "names": names, "versions": [version]},
+        "metadata": {"name": f"{plural}.{group}"},
+        "spec": {"group": group, "scope": "Namespaced", "names": names, "versions": [version]},
     }
     cluster.apply(crd)
-    cluster.kubectl("wait", "--for=condition=Established", "crd/farms.example.dev", "--timeout=20s")
-    rules = [{"apiGroups": ["example.dev"], "resources": ["farms", "farms/scale"], "verbs": ["get"]}]
+    cluster.kubectl("wait", "--for=condition=Established", f"crd/{plural}.{group}", "--timeout=20s")
+    rules = [{"apiGroups": [group], "resources": [plural, f"{plural}/scale"], "verbs": ["get"]}]
     rbac = "rbac.authorization.k8s.io"
-    role = {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": {"name": "farms"}, "rules": rules}
+    role = {"apiVersion": f"{rbac}/v1", "kind": "Role", "metadata": {"name": plural}, "rules": rules}
     binding = {
         "apiVersion": f"{rbac}/v1",
         "kind": "RoleBinding",
-        "metadata": {"name": "farms"},
-        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": "farms"},
+        "metadata": {"name": plural},
+        "roleRef": {"apiGroup": rbac, "kind": "Role", "name": plural},
         "subjects": [{"kind": "ServiceAccount", "name": "foresize", "namespace": "foresize"}],
     }
     cluster.apply(role, binding, namespace=namespace)

@@ -57,6 +57,11 @@ def test_a_foreign_template_hides_its_sizes(template: object) -> None:
     assert {} == read(workload({"template": template}), "Widget", "example.dev/v1").template
 
 
+def test_a_foreign_kinds_rollout_is_its_own_business() -> None:
+    """An Argo Rollout writes the generation that it has observed as text: it is not compared, and breaks nothing."""
+    assert "" == read(workload(status={"observedGeneration": "1"}), "Rollout", "argoproj.io/v1alpha1").rollout
+
+
 def test_request_left_out_is_the_limit() -> None:
     """A container with a limit only asks for as much, as Kubernetes fills it in."""
     assert size(128, 128) == size_of(resources(None, "128Mi"))
