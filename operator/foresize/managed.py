@@ -10,7 +10,7 @@ from foresize.labels import matches
 from foresize.policy import Policy
 from foresize.records import Subject
 from foresize.targets import Inventory
-from foresize.workloads import BUILT_IN_VERSION, ROLLED_OUT, Workload, may_be_grouped, scheduled
+from foresize.workloads import BUILT_IN_VERSION, TEMPLATED, Workload, may_be_grouped, scheduled
 from foresize_forecast.disruption import Crew
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.sizes import QosClass, Size
@@ -67,7 +67,7 @@ class Managed:
     @property
     def templates(self) -> bool:
         """Whether its pod template is written; a rollout is waited for."""
-        return self.policy.template and self.quiet in {"", ROLLING_OUT} and self.workload.kind in ROLLED_OUT
+        return self.policy.template and self.quiet in {"", ROLLING_OUT} and self.workload.kind in TEMPLATED
 
     @property
     def creates(self) -> bool:

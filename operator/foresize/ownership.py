@@ -17,6 +17,9 @@ from foresize_forecast.templateplan import NOTHING, Held
 BEFORE = "foresize.dev/template-before"
 """Annotation with what another had written where a policy forced its way: the way back, also without the policy."""
 TEMPLATE = ("spec", "template", "spec")
+"""Where a workload has its pods' spec."""
+JOB_TEMPLATE = ("spec", "jobTemplate", "spec", "template", "spec")
+"""Where a CronJob has it."""
 Json = Mapping[str, Any]
 
 
@@ -56,9 +59,10 @@ def before(item: Json) -> dict[str, Size]:
 
 def _writers(item: Json) -> Iterator[tuple[str, str, bool]]:
     """(container, manager, whether by server-side apply) for each memory field of the template that somebody wrote."""
+    place = JOB_TEMPLATE if "jobTemplate" in (item.get("spec") or {}) else TEMPLATE
     for entry in item.get("metadata", {}).get("managedFields") or []:
         fields: Any = entry.get("fieldsV1") or {}
-        for part in TEMPLATE:
+        for part in place:
             fields = fields.get(f"f:{part}") or {}
         for kind in ("f:containers", "f:initContainers"):
             for key, container in (fields.get(kind) or {}).items():

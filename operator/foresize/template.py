@@ -7,15 +7,15 @@ server's to refuse, unless the order is to take them over; then what they said i
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from foresize.kubeapi import MANAGER, Api, ApiError, NotFound
 from foresize.lease import Fence
-from foresize.ownership import BEFORE
+from foresize.ownership import BEFORE, JOB_TEMPLATE, TEMPLATE
 from foresize.quantities import quantity
 from foresize.resize import Refused
-from foresize.workloads import BUILT_IN, BUILT_IN_VERSION, Workload
+from foresize.workloads import BATCH, BUILT_IN, Workload
 from foresize_forecast.sizes import Size
 from foresize_forecast.templateplan import NOTHING
 
@@ -68,16 +68,23 @@ def _apply(api: Api, workload: Workload, sizes: Mapping[str, Size], before: Mapp
     for name, size in sorted(sizes.items()):
         kind = "initContainers" if name in workload.sidecars else "containers"
         kinds[kind].append({"name": name, "resources": _resources(size)})
-    spec = {"template": {"spec": {kind: rows for kind, rows in kinds.items() if rows}}} if sizes else {}
+    pod = {kind: rows for kind, rows in kinds.items() if rows}
     words = {name: _stored(size) for name, size in sorted(before.items())}
     annotations = {"annotations": {BEFORE: json.dumps(words)}} if before else {}
     body = {
-        "apiVersion": BUILT_IN_VERSION,
+        "apiVersion": workload.api_version,
         "kind": workload.kind,
         "metadata": {"name": workload.name, "namespace": workload.namespace, "uid": workload.uid, **annotations},
-        **({"spec": spec} if spec else {}),
+        **(_nested(JOB_TEMPLATE if workload.kind == "CronJob" else TEMPLATE, pod) if pod else {}),
     }
     return api.patch(_path(workload), body, APPLY, force=force)
+
+
+def _nested(place: Sequence[str], value: Json) -> Json:
+    """A value at a path: `{"spec": {"template": {"spec": value}}}`."""
+    for part in reversed(place):
+        value = {part: value}
+    return value
 
 
 def _disown(api: Api, workload: Workload, item: Json) -> None:
@@ -95,7 +102,8 @@ def _disown(api: Api, workload: Workload, item: Json) -> None:
 
 
 def _path(workload: Workload) -> str:
-    return f"/apis/{BUILT_IN_VERSION}/namespaces/{workload.namespace}/{BUILT_IN[workload.kind]}/{workload.name}"
+    plural = (BUILT_IN | BATCH)[workload.kind]
+    return f"/apis/{workload.api_version}/namespaces/{workload.namespace}/{plural}/{workload.name}"
 
 
 def _resources(size: Size) -> Json:

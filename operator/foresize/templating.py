@@ -74,14 +74,15 @@ class Templater:
 def needs(managed: Managed, look: Look) -> TemplateNeeds:
     """What bears on a workload's template, of a look at it."""
     seen, workload = look.seen, managed.workload
-    usage: dict[str, float] = {}
+    # What a run used is in its plan already, and between two runs there is nothing to look at.
+    usage: dict[str, float] = dict.fromkeys(look.review.verdicts, 0.0) if workload.runs else {}
     for (_, name), recent in seen.recent.items():
         usage[name] = max(usage.get(name, 0.0), recent.usage_bytes)
     return TemplateNeeds(
         held=workload.held,
         born=creation_sizes(look.review, seen, workload.replicas, managed.quota),
         usage_bytes=usage,
-        proven=_proven(look),
+        proven=Proven(request=True, limit=True) if workload.runs else _proven(look),
         qos=workload.qos,
         waits=managed.distrust,
         distrust=seen.distrust,

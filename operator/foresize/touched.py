@@ -12,7 +12,7 @@ from foresize.podviews import view
 from foresize.records import API_VERSION
 from foresize.references import find
 from foresize.selecting import Ref
-from foresize.workloads import BATCH, BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION, GROUP, GROUP_VERSION, Workload
+from foresize.workloads import BATCH, BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION, GROUP, GROUP_VERSION, Workload, scheduled
 
 Json = dict[str, Any]
 VERSIONS = {
@@ -32,7 +32,7 @@ def named(api: Api, namespace: str, kinds: Sequence[str], name: str) -> Workload
     forecasts = api.list(f"/apis/{API_VERSION}/namespaces/{namespace}/memoryforecasts")
     known = {ref.kind: ref for ref in map(_ref, forecasts) if ref.name == name}
     why = ""
-    for kind in kinds or [*known, *BUILT_IN]:
+    for kind in kinds or [*known, *BUILT_IN, *BATCH]:
         found = find(api, namespace, known.get(kind, Ref(VERSIONS.get(kind, BUILT_IN_VERSION), kind, name)))
         if isinstance(found, Workload):
             return found
@@ -63,8 +63,8 @@ def _traces(api: Api, scope: str) -> Iterator[tuple[str, Ref]]:
         if item["metadata"]["name"] == NAME:
             for workload in item.get("spec", {}).get("sizes") or {}:
                 yield from _built_in(item, workload)
-    for kind, plural in BUILT_IN.items():
-        for item in api.list(f"/apis/apps/v1{scope}/{plural}"):
+    for kind, plural in (BUILT_IN | BATCH).items():
+        for item in api.list(f"/apis/{VERSIONS[kind]}{scope}/{plural}"):
             if is_ours(item):
                 yield from _built_in(item, f"{kind}/{item['metadata']['name']}")
     for item in api.list(f"/api/v1{scope}/pods"):
@@ -74,7 +74,7 @@ def _traces(api: Api, scope: str) -> Iterator[tuple[str, Ref]]:
 
 def _built_in(item: Json, workload: str) -> Iterator[tuple[str, Ref]]:
     """A workload by its `Kind/name`; of somebody else's kinds the API group is not told."""
-    kind, _, name = workload.partition("/")
+    kind, _, name = (scheduled(workload) or workload).partition("/")
     if kind in VERSIONS:
         yield item["metadata"]["namespace"], Ref(VERSIONS[kind], kind, name)
 

@@ -32,8 +32,8 @@ GROUP_VERSION = "v1"
 """Pods of one value of a label, that nothing else holds together; named `label=value`."""
 SCHEDULED = re.compile(r"Job/(?P<name>.+)-[0-9]{8,}")
 """A CronJob's Job has the minute of its schedule behind the name, as the admission policy takes it too."""
-ROLLED_OUT = ("Deployment", "StatefulSet", "DaemonSet")
-"""Kinds of apps/v1 that bring their pods to their template."""
+TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
+"""Kinds whose pods follow their template: by a rollout, or with the next run."""
 Json = Mapping[str, Any]
 
 

@@ -42,11 +42,14 @@ def test_of_workloads_only_the_size_of_pods_is_written(render: Render) -> None:
 
 
 def test_templates_are_written_by_order_only(render: Render) -> None:
-    """rbac.templates adds the right to patch the three kinds that roll out, and nothing else."""
+    """rbac.templates adds the right to patch the kinds whose pods follow a template, and nothing else."""
     more = granted(rules(render({"rbac": {"templates": True}}), "ClusterRole"))
 
     assert more - granted(rules(render(), "ClusterRole")) == {
-        ("apps", plural, "patch") for plural in ("deployments", "statefulsets", "daemonsets")
+        ("apps", "deployments", "patch"),
+        ("apps", "statefulsets", "patch"),
+        ("apps", "daemonsets", "patch"),
+        ("batch", "cronjobs", "patch"),
     }
 
 
@@ -56,9 +59,9 @@ def test_the_right_to_templates_comes_with_its_bound(render: Render) -> None:
     guarded = {each["kind"]: each for each in render({"rbac": {"templates": True}})}
 
     policy, binding = guarded["ValidatingAdmissionPolicy"]["spec"], guarded["ValidatingAdmissionPolicyBinding"]["spec"]
-    [rule] = policy["matchConstraints"]["resourceRules"]
+    guarded_kinds = {each for rule in policy["matchConstraints"]["resourceRules"] for each in rule["resources"]}
     assert (policy["failurePolicy"], binding["validationActions"]) == ("Fail", ["Deny"])
-    assert rule["resources"] == ["deployments", "statefulsets", "daemonsets"]
+    assert guarded_kinds == {"deployments", "statefulsets", "daemonsets", "cronjobs"}
     assert "'system:serviceaccount:foresize:foresize'" in policy["matchConditions"][0]["expression"]
 
 

@@ -40,6 +40,28 @@ def test_a_cronjobs_fourth_run_is_born_with_what_three_earned(
     assert ("84480Ki", "84480Ki") == sizes_of(pod)["app"]
 
 
+def test_a_cronjobs_template_gets_what_three_runs_earned(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Where its manifest says nothing of memory, the template of its Jobs does; the next run has it without us."""
+    history = [row for hours, peak in ((3, 60), (2, 60), (1, 64)) for row in _run(cluster, namespace, hours, peak)]
+    manifest, asking = _cronjob(), _policy("CronJob", "nightly")
+    pod = manifest["spec"]["jobTemplate"]["spec"]["template"]
+    pod["spec"]["containers"][0]["resources"] = {"requests": {"cpu": "10m"}}
+    asking["spec"]["apply"] = {"template": True}
+    cluster.apply(manifest, asking, namespace=namespace)
+    operator(prometheus(history=history).url)
+
+    def written() -> Json | None:
+        item = cluster.api.get(f"/apis/batch/v1/namespaces/{namespace}/cronjobs/nightly")
+        resources = item["spec"]["jobTemplate"]["spec"]["template"]["spec"]["containers"][0]["resources"]
+        return resources if "memory" in resources["requests"] else None
+
+    # 82.5 MiB as above.
+    expected = {"requests": {"cpu": "10m", "memory": "84480Ki"}, "limits": {"memory": "84480Ki"}}
+    assert expected == wait_for("memory in the template", written, 40)
+
+
 def test_a_killed_jobs_retry_has_twice_its_limit(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:

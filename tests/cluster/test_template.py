@@ -105,13 +105,24 @@ def test_the_operators_account_may_change_memory_only(cluster: Cluster, chart: s
     for patch in FORBIDDEN:
         with pytest.raises(KubectlError, match="the operator of Foresize may change no"):
             _patch_as_operator(cluster, namespace, patch)
+    job = workloads.deployment("web", Memhog({"HOLD": "20Mi"}))["spec"]["template"]
+    job["spec"]["restartPolicy"] = "Never"
+    nightly = {"schedule": "@yearly", "jobTemplate": {"spec": {"template": job}}}
+    cluster.apply(
+        {"apiVersion": "batch/v1", "kind": "CronJob", "metadata": {"name": "web"}, "spec": nightly}, namespace=namespace
+    )
+    for spec in ({"schedule": "@daily"}, {"jobTemplate": {"spec": {"backoffLimit": 3}}}):
+        with pytest.raises(KubectlError, match="the operator of Foresize may change no"):
+            _patch_as_operator(cluster, namespace, {"spec": spec}, "cronjob/web")
     memory = {"containers": [{"name": "app", "resources": {"limits": {"memory": "1Gi"}}}]}
     _patch_as_operator(cluster, namespace, {"spec": {"template": {"spec": memory}}})
+    deeper = {"jobTemplate": {"spec": {"template": {"spec": memory}}}}
+    _patch_as_operator(cluster, namespace, {"spec": deeper}, "cronjob/web")
 
 
-def _patch_as_operator(cluster: Cluster, namespace: str, patch: Json) -> None:
+def _patch_as_operator(cluster: Cluster, namespace: str, patch: Json, what: str = "deployment/web") -> None:
     user = f"system:serviceaccount:{helm.NAMESPACE}:{ACCOUNT}"
-    words = ("patch", "deployment/web", "-n", namespace, "--as", user, "--dry-run=server", "-p", json.dumps(patch))
+    words = ("patch", what, "-n", namespace, "--as", user, "--dry-run=server", "-p", json.dumps(patch))
     cluster.kubectl(*words)
 
 

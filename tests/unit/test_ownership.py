@@ -49,6 +49,15 @@ def test_what_we_applied_is_ours() -> None:
     assert is_ours(ours)
 
 
+def test_a_cronjob_has_its_pods_deeper() -> None:
+    """The template of its Jobs is looked into."""
+    entry = wrote("helm", "app", "requests")
+    job = {"f:spec": {"f:jobTemplate": entry["fieldsV1"]}}
+    made = {**item({**entry, "fieldsV1": job}), "spec": {"jobTemplate": {}}}
+
+    assert "helm" == held(made, {"app": size(64, None)})["app"].owner
+
+
 def test_each_container_has_its_own_owners() -> None:
     """Sidecars too; two owners are both named."""
     made = item(

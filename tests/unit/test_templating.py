@@ -178,6 +178,23 @@ def test_what_was_overwritten_is_given_back_and_disowned() -> None:
     assert [{"manager": "helm", "operation": "Update"}] == disown.body[1]["value"]
 
 
+def test_a_cronjob_is_written_where_its_pods_are() -> None:
+    """Two levels deeper, in batch/v1, sidecars among the init containers."""
+    objects = Objects()
+    deployment(objects)
+    nightly = workload(objects, api_version="batch/v1", kind="CronJob", sidecars=frozenset({"proxy"}))
+    with serving(objects.answer) as api:
+        write(api, OPEN, nightly, {"app": size(1, 2), "proxy": size(3, 4)}, force=False)
+
+    [patch] = [each for each in objects.requests if each.method == "PATCH"]
+    assert "/apis/batch/v1/namespaces/shop/cronjobs/web" == patch.path
+    assert ("batch/v1", "CronJob") == (patch.body["apiVersion"], patch.body["kind"])
+    pod = patch.body["spec"]["jobTemplate"]["spec"]["template"]["spec"]
+    assert (["app"], ["proxy"]) == tuple(
+        [each["name"] for each in pod[part]] for part in ("containers", "initContainers")
+    )
+
+
 def test_the_doors_of_a_closed_fence() -> None:
     """Neither way is anything sent."""
     objects = Objects()
