@@ -157,7 +157,15 @@ class Attendant:
             pace = replace(managed.policy.workload, canary=0)  # nothing is lowered, so nothing is spread
             found = _unapplied(_reviewed(managed, _untargeted(state), seen, senses, pace), state)
         plans = {name: each.plan for name, each in senses.foreseen.runs.items()}
-        look = Look(seen, found, forecasts, applies=managed.policy.in_place, quiet=managed.quiet, plans=plans)
+        look = Look(
+            seen,
+            found,
+            forecasts,
+            applies=managed.policy.in_place,
+            quiet=managed.quiet,
+            plans=plans,
+            owners=managed.workload.owners,
+        )
         if not managed.resizes:
             return look
         return self._act(managed, look, [pod for pod in seen.pods if only in {None, pod.uid}])

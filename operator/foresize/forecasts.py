@@ -37,6 +37,7 @@ class Look:
         quiet: why nothing is written to this workload (paused, opted out, conflict); empty if something may be.
         blocked: by pod name, what stands in its way.
         plans: by container name, of the next run, where its pods are runs.
+        owners: by container name, what its template says without us; a container that is missing: as seen.
         template: what stands in the way of its pod template; None where nothing does, or where none is written.
         wishes: pods that an eviction would help.
     """
@@ -50,6 +51,7 @@ class Look:
     plans: Mapping[str, RunPlan] = field(default_factory=dict)
     template: Blocked | None = None
     wishes: tuple[Wish, ...] = ()
+    owners: Mapping[str, Size] = field(default_factory=dict)
 
 
 def status_of(look: Look) -> Json:
@@ -69,7 +71,7 @@ def present(name: str, seen: Observation) -> Size:
 
 def _row(name: str, verdict: Verdict, look: Look) -> Json:
     now, state = present(name, look.seen), look.review.state.container(name)
-    wish, template = wanted(verdict, look), look.seen.template.get(name, Size(None, None))
+    wish, template = wanted(verdict, look), {**look.seen.template, **look.owners}.get(name, Size(None, None))
     row: Json = {
         "name": name,
         "request": _quantity(now.request_bytes),

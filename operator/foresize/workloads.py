@@ -12,7 +12,7 @@ from kubernetes.utils import parse_quantity
 from foresize import ownership
 from foresize.quantities import memory_bytes
 from foresize_forecast.sizes import QosClass, Size
-from foresize_forecast.templateplan import Held
+from foresize_forecast.templateplan import NOTHING, Held
 
 IGNORE = "foresize.dev/ignore"
 EVICT = "foresize.dev/evict"
@@ -75,6 +75,12 @@ class Workload:
     pods: tuple[str, ...] = ()
 
     @property
+    def owners(self) -> Mapping[str, Size]:
+        """By container name, what its template says without us: the way back."""
+        ours = {name for name, each in self.held.items() if self.templated and not each.owner}
+        return {name: self.before.get(name, NOTHING) if name in ours else size for name, size in self.template.items()}
+
+    @property
     def runs(self) -> bool:
         """Whether its pods are runs, each sized by those before it."""
         return self.api_version == BATCH_VERSION or self.is_group
@@ -110,7 +116,7 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
         ignored=opted_out(metadata),
         held=ownership.held(item, sizes),
         templated=ownership.is_ours(item),
-        before=ownership.before(item),
+        before={name: size for name, size in ownership.before(item).items() if name in sizes},
         sidecars=frozenset(each["name"] for each in _sidecars(pod)),
         evict={"true": True, "false": False}.get(_mark(metadata, EVICT)),
     )

@@ -17,6 +17,7 @@ from foresize.template import APPLY, give_back, write
 from foresize.workloads import Workload, read
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.state import TemplateWrite
+from foresize_forecast.templateplan import NOTHING
 from objectserver import Objects
 from stage import FORECAST, Stage, deployment, policy, staged
 
@@ -133,6 +134,22 @@ def workload(objects: Objects, **changes: Any) -> Workload:
     """Deployment web as it is read."""
     item = objects.stored[DEPLOYMENT]
     return replace(read(item, "Deployment"), **changes)
+
+
+def test_the_way_back_is_what_the_owner_wrote() -> None:
+    """Not what we did: absent memory is absent in the status, overwritten memory is the old one."""
+    objects = Objects()
+    deployment(objects)
+    applied = {"f:requests": {"f:memory": {}}}
+    fields = {"f:template": {"f:spec": {"f:containers": {'k:{"name":"app"}': {"f:resources": applied}}}}}
+    objects.stored[DEPLOYMENT]["metadata"]["managedFields"] = [
+        {"manager": "foresize", "operation": "Apply", "fieldsV1": {"f:spec": fields}}
+    ]
+
+    assert {"app": NOTHING} == workload(objects).owners
+    assert {"app": size(1, 2)} == workload(objects, before={"app": size(1, 2)}).owners
+    del objects.stored[DEPLOYMENT]["metadata"]["managedFields"]
+    assert {"app": size(64, 128)} == workload(objects).owners
 
 
 def test_a_forced_write_remembers_what_stood_there() -> None:
