@@ -204,6 +204,26 @@ def closed(windows: Sequence[Window], now_s: float) -> Held | None:
     return Held("WindowClosed", f"no window of its policy is open{when}")
 
 
+def no_rollout(key: tuple[str, str], policy: str, asked: Disruption, past: Sequence[Past], now_s: float) -> Held | None:
+    """Why a workload's template is not written now: its rollout counts as one eviction of its policy's hour.
+
+    Args:
+        key: of the workload.
+        policy: uid of its policy.
+        asked: by it.
+        past: evictions and rollouts of the last hour.
+        now_s: Unix seconds.
+    """
+    if held := closed(asked.windows, now_s):
+        return held
+    lately = [each for each in past if each.policy == policy and now_s - each.eviction.at_s < HOUR_S]
+    counted = [each for each in lately if (each.key, each.eviction.pod) != (key, "")]
+    if len(counted) < asked.per_hour:
+        return None
+    words = f"{len(counted)} of {asked.per_hour} evictions and rollouts an hour of its policy are spent"
+    return Held("BudgetSpent", words)
+
+
 def next_opening_s(windows: Iterable[Window], now_s: float) -> float | None:
     """When the next window opens, Unix seconds; None without windows."""
     return min((at_s for window in windows for at_s in window.openings_s(now_s) if at_s > now_s), default=None)

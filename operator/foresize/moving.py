@@ -150,7 +150,7 @@ class Mover:
     def _past(self, looks: Mapping[Key, Look], now_s: float) -> Sequence[Past]:
         """Evictions of the last hour, each pod's once, without those that were not made after all."""
         self._made = {uid: past for uid, past in self._made.items() if now_s - past.eviction.at_s < HOUR_S}
-        known = {past.eviction.uid: past for past in self._records.evictions()} | self._made
+        known = {past.eviction.uid: past for past in self._records.disruptions()} | self._made
         living = {pod.uid for look in looks.values() for pod in look.seen.pods if not pod.terminating}
         return [
             past

@@ -19,7 +19,7 @@ from foresize.kubeapi import Api, ApiError, Conflict, NotFound
 from foresize.quantities import instant_s, timestamp
 from foresize.workloads import GROUP
 from foresize_forecast.disruption import Past
-from foresize_forecast.state import WorkloadState, dump, load
+from foresize_forecast.state import Eviction, WorkloadState, dump, load
 
 logger = logging.getLogger(__name__)
 
@@ -113,12 +113,12 @@ class Records:
         record = self._records.get(key)
         return record.state if record else WorkloadState()
 
-    def evictions(self) -> list[Past]:
-        """What is remembered of evictions, of all workloads."""
+    def disruptions(self) -> list[Past]:
+        """What is remembered of evictions, of all workloads; the rollout of a template counts as one."""
         return [
-            Past(key, record.owner_uid, eviction)
+            Past(key, record.owner_uid, each)
             for key, record in list(self._records.items())
-            for eviction in record.state.evictions
+            for each in (*record.state.evictions, *_rollout(key, record.state))
         ]
 
     def groups(self, policy_uid: str) -> dict[Key, WorkloadState]:
@@ -225,6 +225,13 @@ class Records:
             return self._api.patch(path, patch, "application/merge-patch+json")
         except NotFound:
             return self._api.create(_collection(subject.namespace), wanted)
+
+
+def _rollout(key: Key, state: WorkloadState) -> list[Eviction]:
+    written = state.template
+    if written is None or written.message:
+        return []
+    return [Eviction(written.at_s, f"template of {'/'.join(key)}", "", "", "Template")]
 
 
 def object_name(kind: str, name: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from foresize.attend import REMEMBERED, Attendant
@@ -15,6 +15,7 @@ from foresize.managed import Managed
 from foresize.quantities import people
 from foresize.records import Records
 from foresize.template import write
+from foresize_forecast.disruption import Past, no_rollout
 from foresize_forecast.podchange import Proven
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.sizes import Size
@@ -40,7 +41,8 @@ class Templater:
         """
         if not managed.templates:
             return look
-        plan = planned(needs(managed, look), now_s)
+        past = self._records.disruptions()
+        plan = planned(needs(managed, look, past), now_s)
         if not plan.sizes:
             return replace(look, template=plan.blocked)
         if why := self._fence.refusal():
@@ -54,7 +56,8 @@ class Templater:
             self._records.keep(managed.key, state)
         self._tell(managed, plan, words)
         blocked = Blocked(Obstacle.TEMPLATE_REFUSED, words) if words else plan.blocked
-        return replace(look, review=replace(look.review, state=state), template=blocked)
+        # Its pods are about to be replaced: none is evicted beside that.
+        return replace(look, review=replace(look.review, state=state), template=blocked, wishes=())
 
     def _remember(self, managed: Managed, written: TemplateWrite) -> None:
         state = replace(self._records.state(managed.key), template=written)
@@ -71,20 +74,22 @@ class Templater:
         self._events.normal(about, "TemplateWritten", words)
 
 
-def needs(managed: Managed, look: Look) -> TemplateNeeds:
-    """What bears on a workload's template, of a look at it."""
+def needs(managed: Managed, look: Look, past: Sequence[Past]) -> TemplateNeeds:
+    """What bears on a workload's template, of a look at it and of what was disrupted in the last hour."""
     seen, workload = look.seen, managed.workload
     # What a run used is in its plan already, and between two runs there is nothing to look at.
     usage: dict[str, float] = dict.fromkeys(look.review.verdicts, 0.0) if workload.runs else {}
     for (_, name), recent in seen.recent.items():
         usage[name] = max(usage.get(name, 0.0), recent.usage_bytes)
+    policy = managed.policy
+    held = no_rollout(managed.key, policy.uid, policy.disruption, past, seen.now_s)
     return TemplateNeeds(
         held=workload.held,
         born=creation_sizes(look.review, seen, workload.replicas, managed.quota),
         usage_bytes=usage,
         proven=Proven(request=True, limit=True) if workload.runs else _proven(look),
         qos=workload.qos,
-        waits=managed.distrust,
+        waits=managed.distrust or (held.message if held else ""),
         distrust=seen.distrust,
         force=managed.policy.template_force,
         written=look.review.state.template,

@@ -15,6 +15,7 @@ from foresize.managed import Managed
 from foresize.ownership import BEFORE
 from foresize.template import APPLY, give_back, write
 from foresize.workloads import Workload, read
+from foresize_forecast.disruption import Disruption, Window, no_rollout
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.state import TemplateWrite
 from foresize_forecast.templateplan import NOTHING
@@ -112,6 +113,48 @@ def test_anothers_memory_is_not_touched() -> None:
     assert [] == applies(objects)
     [row] = objects.stored[FORECAST]["status"]["containers"]
     assert str(Obstacle.TEMPLATE_OWNED) == row["blocked"]["reason"]
+
+
+def test_a_rollout_is_a_disruption() -> None:
+    """Where a policy's budget is nothing, its templates stay as they are, and say why."""
+    objects = Objects()
+    bare(objects)
+    policy(objects, apply={"template": True}, disruption={"evictionsPerHour": 0})
+    with staged(objects) as stage:
+        one, look = looked(stage)
+        told = stage.acts._templater.attend(one, look, NOW_S)  # noqa: SLF001 - the part under test
+
+    assert [] == applies(objects)
+    words = "0 of 0 evictions and rollouts an hour of its policy are spent"
+    assert Blocked(Obstacle.TEMPLATE_WAITS, words) == told.template
+
+
+def test_a_rollout_waits_for_a_window() -> None:
+    """NOW_S is a Friday at eight; the window opens on Sundays."""
+    sundays = Disruption(windows=(Window(start_minute=0, duration_s=3600, days=frozenset({6})),))
+
+    held = no_rollout(("shop", "Deployment/web"), "p", sundays, [], NOW_S)
+    assert held is not None
+    assert "WindowClosed" == held.reason
+    assert no_rollout(("shop", "Deployment/web"), "p", sundays, [], NOW_S + (40 + 0.5) * 3600) is None
+
+
+def test_a_rollout_counts_in_the_hours_budget() -> None:
+    """The next eviction or rollout of the policy finds it spent."""
+    objects = Objects()
+    bare(objects)
+    policy(objects, apply={"template": True}, disruption={"evictionsPerHour": 1})
+    with staged(objects) as stage:
+        one, _ = looked(stage)
+        [past] = stage.records.disruptions()
+
+    assert 1 == len(applies(objects))
+    assert (one.key, one.policy.uid, "Template") == (past.key, past.policy, past.eviction.cause)
+    held = no_rollout(
+        ("shop", "Deployment/other"), one.policy.uid, one.policy.disruption, [past], past.eviction.at_s + 60
+    )
+    assert held is not None
+    assert no_rollout(one.key, one.policy.uid, one.policy.disruption, [past], past.eviction.at_s + 60) is None
 
 
 def test_without_the_lease_nothing_is_written() -> None:
