@@ -12,7 +12,16 @@ from foresize.podviews import view
 from foresize.records import API_VERSION
 from foresize.references import find
 from foresize.selecting import Ref
-from foresize.workloads import BATCH, BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION, GROUP, GROUP_VERSION, Workload, scheduled
+from foresize.workloads import (
+    BATCH,
+    BATCH_VERSION,
+    BUILT_IN,
+    BUILT_IN_VERSION,
+    GROUP,
+    GROUP_VERSION,
+    Workload,
+    scheduled,
+)
 
 Json = dict[str, Any]
 VERSIONS = {
