@@ -71,7 +71,30 @@ def review_runs(
         state = state.with_container(name, _with_target(remembered, verdict, template, seen.now_s))
         if runs and runs.past:
             state = replace(state, runs={**state.runs, name: RunsKept(template, runs.past)})
-    return Review(verdicts, state)
+    return Review(verdicts, state, policy)
+
+
+def with_init(found: Review, seen: Observation, known: Mapping[str, RunsKnown], policy: WorkloadPolicy) -> Review:
+    """The review with what ordinary init containers are born with: each start of a pod is a run of theirs.
+
+    Their request follows what they used. Their limit is only ever raised: a pod whose init container is killed does
+    not start at all, and no kill of one is looked at.
+    """
+    sizes: dict[str, Size] = {}
+    for name, template in seen.init.items():
+        asked = policy.container(name)
+        if asked is not None and name in known and (size := _of_init(known[name].plan, template, asked)) is not None:
+            sizes[name] = clamp(size, asked, seen.bounds)
+    return replace(found, init=sizes)
+
+
+def _of_init(plan: RunPlan, template: Size, asked: ContainerPolicy) -> Size | None:
+    if plan.basis is Basis.DECLARED or not math.isfinite(plan.one_size_bytes):
+        return None
+    need_bytes, limit = rounded_up(plan.one_size_bytes), template.limit_bytes
+    if limit is not None and asked.limit not in {LimitStrategy.KEEP, LimitStrategy.NONE}:
+        limit = max(limit, need_bytes)
+    return Size(need_bytes if limit is None else min(need_bytes, limit), limit)
 
 
 def run_change(pod: PodView, found: Review, seen: Observation, room: Room) -> PodChange | Blocked | None:

@@ -39,6 +39,7 @@ class Observation:
         waiting: how long containers wait for memory, by (pod name, container name), of those whose limit was lowered
             just now.
         ended: pods that were killed for good and are still there to tell of it.
+        init: the sizes of ordinary init containers in its pod template.
         past_kills: of pods that may be gone, by container name.
     """
 
@@ -52,6 +53,7 @@ class Observation:
     first_samples_s: Mapping[str, float] = field(default_factory=dict)
     waiting: Mapping[tuple[str, str], Waiting] = field(default_factory=dict)
     ended: tuple[PodView, ...] = ()
+    init: Mapping[str, Size] = field(default_factory=dict)
     past_kills: Mapping[str, tuple[Kill, ...]] = field(default_factory=dict)
 
 
@@ -63,6 +65,8 @@ class Review:
     state: WorkloadState
     pace: WorkloadPolicy = field(default_factory=WorkloadPolicy)
     """Of the policy that it was made under."""
+    init: Mapping[str, Size] = field(default_factory=dict)
+    """What ordinary init containers of new pods are born with."""
 
 
 def review(
@@ -148,14 +152,16 @@ def creation_sizes(found: Review, seen: Observation, replicas: int, quota: Room)
     says: one that could be created without us can be created with us.
     """
     sizes = {name: verdict.creation for name, verdict in found.verdicts.items() if verdict.creation is not None}
-    grown = [(sizes[name], seen.template.get(name, sizes[name])) for name in sizes]
+    sizes |= found.init
+    template = {**seen.init, **seen.template}
+    grown = [(sizes[name], template.get(name, sizes[name])) for name in sizes]
     request_growth = sum(max(0, (s.request_bytes or 0) - (t.request_bytes or 0)) for s, t in grown) * max(1, replicas)
     limit_growth = sum(max(0, (s.limit_bytes or 0) - (t.limit_bytes or 0)) for s, t in grown) * max(1, replicas)
     tight_request = quota.quota_request_free_bytes is not None and request_growth > quota.quota_request_free_bytes
     tight_limit = quota.quota_limit_free_bytes is not None and limit_growth > quota.quota_limit_free_bytes
     if not (tight_request or tight_limit):
         return sizes
-    return {name: _at_most(size, seen.template.get(name, size)) for name, size in sizes.items()}
+    return {name: _at_most(size, template.get(name, size)) for name, size in sizes.items()}
 
 
 def _at_most(size: Size, ceiling: Size) -> Size:

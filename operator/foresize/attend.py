@@ -31,7 +31,7 @@ from foresize_forecast.podchange import after_refusal, way_back
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.reasons import Blocked, Obstacle
-from foresize_forecast.runreview import RunsKnown, review_runs, run_change
+from foresize_forecast.runreview import RunsKnown, review_runs, run_change, with_init
 from foresize_forecast.sizes import Size, WorkloadPolicy
 from foresize_forecast.stalls import Waiting
 from foresize_forecast.state import Attempt, WorkloadState
@@ -247,6 +247,7 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
         first_samples_s=senses.foreseen.first_samples_s,
         waiting=senses.waiting,
         ended=senses.ended,
+        init=managed.workload.init,
         past_kills=senses.foreseen.kills,
     )
 
@@ -254,9 +255,10 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
 def _reviewed(
     managed: Managed, state: WorkloadState, seen: Observation, senses: Senses, policy: WorkloadPolicy
 ) -> Review:
+    runs = senses.foreseen.runs
     if managed.workload.runs:
-        return review_runs(state, seen, senses.foreseen.runs, policy)
-    return review(state, seen, senses.foreseen.forecasts, policy)
+        return with_init(review_runs(state, seen, runs, policy), seen, runs, policy)
+    return with_init(review(state, seen, senses.foreseen.forecasts, policy), seen, runs, policy)
 
 
 def _untargeted(state: WorkloadState) -> WorkloadState:

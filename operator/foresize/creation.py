@@ -58,7 +58,8 @@ def entry(managed: Managed, look: Look, written: Json) -> Entry:
     """What pods of a workload are born with now; `written` is what they were until now."""
     state, now_s = look.review.state, look.seen.now_s
     sizes = creation_sizes(look.review, look.seen, managed.workload.replicas, managed.quota)
-    undecided = {name for name in look.review.verdicts.keys() - sizes.keys() if _fits(written.get(name, {}), managed)}
+    named = {*look.review.verdicts, *(name for name in look.seen.init if managed.policy.workload.container(name))}
+    undecided = {name for name in named - sizes.keys() if _fits(written.get(name, {}), managed)}
     if managed.workload.runs or (look.seen.pods and not state.revisions):
         return Entry(sizes, None, undecided)
     return Entry(sizes, [each for each in state.revisions if proven(state, each, now_s).limit], undecided)

@@ -7,7 +7,7 @@ from typing import Any
 
 from foresize.heapflags import heap_of
 from foresize.quantities import instant_s, memory_bytes
-from foresize.workloads import EVICT, opted_out, qos_of, resizable, size_of
+from foresize.workloads import EVICT, opted_out, ordinary_init, qos_of, resizable, size_of
 from foresize_forecast.pods import ContainerView, Kill, PodView, Resize, ResizePhase
 from foresize_forecast.sizes import QosClass, Size
 
@@ -45,7 +45,7 @@ def view(pod: Json) -> PodView:
         terminating=metadata.get("deletionTimestamp") is not None,
         labels=labels,
         containers=tuple(_container(container, pod) for container in resizable(spec)),
-        init_memory_bytes=max((_asked(each) for each in _ordinary_init(spec)), default=0),
+        init_memory_bytes=max((_asked(each) for each in ordinary_init(spec)), default=0),
         resize=_resize(pod),
         pod_level_resources=bool(spec.get("resources")),
         ignored=opted_out(metadata),
@@ -183,10 +183,6 @@ def _statuses(pod: Json) -> dict[str, Json]:
     status = pod.get("status") or {}
     told = [*(status.get("containerStatuses") or []), *(status.get("initContainerStatuses") or [])]
     return {each["name"]: each for each in told}
-
-
-def _ordinary_init(spec: Json) -> list[Json]:
-    return [each for each in spec.get("initContainers") or [] if each.get("restartPolicy") != "Always"]
 
 
 def _asked(container: Json) -> int:

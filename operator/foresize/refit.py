@@ -14,7 +14,7 @@ import numpy as np
 from foresize.attend import Foreseen
 from foresize.fits import FIT_FAILED, Fitter
 from foresize.guard import Assignment
-from foresize.runrefit import runs_foreseen
+from foresize.runrefit import init_known, runs_foreseen
 from foresize.workloads import Workload
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Family, Wish, pool
@@ -177,7 +177,7 @@ def _request(assignment: Assignment) -> HistoryRequest:
         pods=one_of(workload.pods) if workload.is_group else pod_pattern(workload.kind, workload.name),
         startup_ignore_s=policy.workload.startup_ignore_s,
         metric=policy.metric,
-        by_pod=workload.runs,
+        by_pod=None if workload.runs else tuple(workload.init),
     )
 
 
@@ -211,7 +211,7 @@ def _wish(key: ContainerKey, assignments: Mapping[Key, Assignment]) -> Wish | No
     assignment = assignments[key.namespace, key.workload]
     pace = assignment.policy.workload
     asked = pace.container(key.container)
-    if asked is None:
+    if asked is None or key.container in assignment.workload.init:
         return None
     price = kill_cost_bytes(asked.for_qos(assignment.workload.qos))
     return Wish(Question(asked.overrun, pace.horizon_s, price), pace.lead_s, pace.cooldown_s)
@@ -233,6 +233,7 @@ def _foreseen(
         first_samples_s=_first_of_revisions(assignment.workload, (fact.first_samples_s for fact in facts)),
         distrust=f"Prometheus answered with partial data: {partial}" if any(fact.partial for fact in facts) else "",
         made_at_s=now_s,
+        runs=init_known(assignment, answer, now_s),
     )
 
 

@@ -45,7 +45,25 @@ def runs_foreseen(
         name: NoOutlook(TOO_FEW, each.plan.message) for name, each in runs.items() if each.plan.basis is Basis.DECLARED
     }
     unseen = {name: NO_RUNS for name in workload.template if name not in runs}
-    return Foreseen(forecasts=unseen | unknown, made_at_s=now_s, runs=runs)
+    return Foreseen(forecasts=unseen | unknown, distrust=_partial(workload, answer), made_at_s=now_s, runs=runs)
+
+
+def _partial(workload: Workload, answer: HistoryAnswer) -> str:
+    """Why what was read lowers nothing; empty where it may."""
+    mine = zip(answer.history.containers, answer.facts, strict=True)
+    if not any(fact.partial for row, fact in mine if (row.namespace, row.workload) == workload.key):
+        return ""
+    return f"Prometheus answered with partial data: {'; '.join(answer.warnings)}"
+
+
+def init_known(assignment: Assignment, answer: HistoryAnswer, now_s: float) -> dict[str, RunsKnown]:
+    """Plans for the ordinary init containers of what is no run itself: each start of a pod is a run of theirs."""
+    workload, grid = assignment.workload, answer.history.grid
+    return {
+        row.container: _known(assignment, row.container, ended_runs(fact.pods, grid), {}, grid, now_s)
+        for row, fact in zip(answer.history.containers, answer.facts, strict=True)
+        if (row.namespace, row.workload) == workload.key and row.container in workload.init
+    }
 
 
 def _known(  # noqa: PLR0913, PLR0917 - one container's part of all that is known
@@ -69,5 +87,5 @@ def _known(  # noqa: PLR0913, PLR0917 - one container's part of all that is know
 
 def _declared_bytes(workload: Workload, container: str) -> float:
     """What its owner wrote: its limit, or its request where it has none."""
-    template = workload.template.get(container)
+    template = workload.template.get(container) or workload.init.get(container)
     return float((template and (template.limit_bytes or template.request_bytes)) or math.inf)

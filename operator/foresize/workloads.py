@@ -53,6 +53,7 @@ class Workload:
         sidecars: names of the native sidecars in its template.
         evict: what its owner says of evictions by label or annotation: True also of a single replica, False never.
         pods: names of its newest pods, where names and owners do not tell whose they are.
+        init: memory of the ordinary init containers in its pod template.
     """
 
     namespace: str
@@ -73,6 +74,7 @@ class Workload:
     sidecars: frozenset[str] = frozenset()
     evict: bool | None = None
     pods: tuple[str, ...] = ()
+    init: Mapping[str, Size] = field(default_factory=dict)
 
     @property
     def owners(self) -> Mapping[str, Size]:
@@ -110,6 +112,7 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
         labels=metadata.get("labels") or {},
         selector=spec.get("selector") or {},
         template=sizes,
+        init={each["name"]: size_of(each.get("resources")) for each in ordinary_init(pod)},
         qos=qos_of(pod),
         replicas=_replicas(item, kind),
         rollout=_rollout(item, kind) if api_version == BUILT_IN_VERSION else "",
@@ -170,6 +173,11 @@ def resizable(pod: Json) -> list[Json]:
 
 def _sidecars(pod: Json) -> list[Json]:
     return [each for each in pod.get("initContainers") or [] if each.get("restartPolicy") == "Always"]
+
+
+def ordinary_init(pod: Json) -> list[Json]:
+    """The init containers of a pod spec that end before the others start."""
+    return [each for each in pod.get("initContainers") or [] if each.get("restartPolicy") != "Always"]
 
 
 def size_of(resources: Json | None) -> Size:

@@ -125,13 +125,16 @@ def test_only_memory_of_the_named_containers_changes(births: Births) -> None:
     assert created["metadata"]["annotations"] == {"foresize.dev/sized-at-creation": "app,proxy"}
 
 
-def test_ordinary_init_containers_are_not_sized(births: Births) -> None:
-    """An init container that ends before the others start keeps its size, even under a name that has one."""
+def test_ordinary_init_containers_are_sized(births: Births) -> None:
+    """An init container that ends before the others start has the size under its name, and stays what it is."""
     births.publish({"Deployment/web": {"setup": SIZE}})
     body = pod(container("app", "50Mi", "80Mi"))
     body["spec"]["initContainers"] = [container("setup", "7Mi", "9Mi")]
 
-    assert sizes_of(births.create(body))["setup"] == ("7Mi", "9Mi")
+    created = births.create(body)
+
+    assert sizes_of(created)["setup"] == (SIZE["request"], SIZE["limit"])
+    assert "restartPolicy" not in created["spec"]["initContainers"][0]
 
 
 @pytest.mark.parametrize("where", ["labels", "annotations"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from births import job, sizes_of
+from births import HASH, Births, container, job, pod, sizes_of
 from foresize_dev import backfill, workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
@@ -15,6 +15,7 @@ from proofs import birth_sizes, see_passes
 from scenes import MIB, forecast, policy
 
 Json = dict[str, Any]
+PARTS = ("request", "limit")
 RUN_STEP_S = 15
 RUN_S = 300
 
@@ -108,6 +109,35 @@ def test_pods_of_one_label_share_their_runs(
     assert ("84480Ki", "84480Ki") == sizes_of(born)["app"]
 
 
+def test_init_containers_are_born_with_what_they_used(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Each start of a pod is a run of theirs: what three used is what the next one gets."""
+    names = {f"web-{HASH}-{letter * 5}": peak for letter, peak in (("b", 60), ("c", 60), ("d", 64))}
+    history = [
+        row
+        for n, (name, peak) in enumerate(names.items())
+        for row in _run(cluster, namespace, 3 - n, peak, name, "setup")
+    ]
+    web = workloads.deployment("web", Memhog({}, request="64Mi", limit="128Mi", replicas=0))
+    setup = Memhog({}, request="32Mi", limit="64Mi", container="setup").spec()
+    setup.pop("readinessProbe")
+    web["spec"]["template"]["spec"]["initContainers"] = [setup]
+    cluster.apply(web, policy(history={"window": "1d", "step": "1m"}), namespace=namespace)
+    operator(prometheus(history=history).url)
+
+    def entry() -> Json | None:
+        found: Json = birth_sizes(cluster, namespace).get("Deployment/web", {})
+        return found.get("setup")
+
+    assert ("84480Ki", "84480Ki") == tuple(wait_for("an entry in MemorySizes", entry, 30)[part] for part in PARTS)
+    body = pod(container("app", "64Mi", "128Mi"))
+    body["spec"]["initContainers"] = [container("setup", "32Mi", "64Mi")]
+    sized = {"app": ("64Mi", "128Mi"), "setup": ("84480Ki", "84480Ki")}
+    births = Births(cluster, namespace)
+    wait_for("a pod with these sizes", lambda: sizes_of(births.create(body)) == sized, 20)
+
+
 def _bare(name: str, environment: dict[str, str]) -> Json:
     """A pod that nobody controls, as a workflow engine makes them."""
     template = job(name, Memhog(environment, request="256Mi", limit="512Mi"))["spec"]["template"]
@@ -115,14 +145,16 @@ def _bare(name: str, environment: dict[str, str]) -> Json:
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "labels": labels}, "spec": template["spec"]}
 
 
-def _run(cluster: Cluster, namespace: str, hours_ago: float, peak_mib: float, pod: str = "") -> list[backfill.Series]:
+def _run(  # noqa: PLR0913, PLR0917 - what a run is made of
+    cluster: Cluster, namespace: str, hours_ago: float, peak_mib: float, pod: str = "", container: str = "app"
+) -> list[backfill.Series]:
     """The series of a run of five minutes that began so long ago, under the name that a CronJob's would have."""
     start_s = time.time() - hours_ago * 3600
     node = cluster.api.get("/api/v1/nodes")["items"][0]["metadata"]["name"]
     name = pod or f"nightly-{int(start_s // 60)}-bcdfg"
     values = [peak_mib * MIB] * (RUN_S // RUN_STEP_S)
     return backfill.container_memory(
-        {"namespace": namespace, "pod": name, "node": node}, "app", start_s, RUN_STEP_S, values
+        {"namespace": namespace, "pod": name, "node": node}, container, start_s, RUN_STEP_S, values
     )
 
 

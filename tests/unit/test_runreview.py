@@ -14,7 +14,7 @@ from builders import NOW_S, container, mi, pod, recent, size
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import Kill, PodView, Room
 from foresize_forecast.reasons import Reason
-from foresize_forecast.runreview import RunsKnown, review_runs, run_change
+from foresize_forecast.runreview import RunsKnown, review_runs, run_change, with_init
 from foresize_forecast.runs import RunHistory, upcoming
 from foresize_forecast.runs_digest import Pace, RunDigest, digest
 from foresize_forecast.sizes import MIB, ContainerPolicy, LimitStrategy, QosClass, Size, WorkloadPolicy
@@ -186,6 +186,36 @@ def test_a_slightly_lower_plan_moves_nothing() -> None:
     nearly = decided(nightly(99, 99, 109, declared_mib=512), first.state)
     assert size(147, 147) == nearly.verdicts["app"].target
     assert nearly.state.container("app").last_change == first.state.container("app").last_change
+
+
+INIT = {"setup": size(64, 128)}
+
+
+def init_born(*peaks_mib: float, template: Size = TEMPLATE, **policy: Any) -> Size | None:
+    """What an init container is born with after starts with these peaks."""
+    asked = WorkloadPolicy(containers=(("*", ContainerPolicy(**policy)),))
+    observed = seen(init={"setup": template})
+    plans = {"setup": known(nightly(*peaks_mib, declared_mib=128))["app"]}
+    return with_init(Review({}, WorkloadState()), observed, plans, asked).init.get("setup")
+
+
+def test_an_init_container_has_what_its_starts_have_used() -> None:
+    """Its request follows its need in both directions; its limit is raised and never lowered, for it must not fail."""
+    # Peaks of 20, 20 and 20 MiB: s is a ten-thousandth of that, d = 0.002 ln(200 / 0.006) = 0.02; 24.02, and the unit
+    # below 32 MiB is 128 KiB: 24.125. Of 200 likewise 204.2, and whole MiB there.
+    assert Size(mi(24.125), mi(128)) == init_born(20, 20, 20)
+    assert size(205, 205) == init_born(200, 200, 200)
+    assert size(205, None) == init_born(200, 200, 200, template=size(64, None))
+    assert size(128, 128) == init_born(200, 200, 200, limit=LimitStrategy.KEEP)
+    assert init_born(20, 20) is None
+
+
+def test_an_init_container_that_the_policy_does_not_name_is_left_alone() -> None:
+    """A policy of one container is about that one."""
+    asked = WorkloadPolicy(containers=(("app", ContainerPolicy()),))
+    plans = {"setup": known(nightly(20, 20, 20))["app"]}
+
+    assert {} == with_init(Review({}, WorkloadState()), seen(init=INIT), plans, asked).init
 
 
 def test_what_cannot_be_trusted_lowers_nothing() -> None:

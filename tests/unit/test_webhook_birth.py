@@ -109,7 +109,7 @@ def test_the_qos_class_stays() -> None:
 
 
 def test_only_memory_of_the_named_containers_changes() -> None:
-    """Devices, storage, claims, other containers and their order stay; of init containers native sidecars are sized."""
+    """Devices, storage, claims, other containers and their order stay; init containers are sized, sidecars or not."""
     app = container("app", "50Mi", "80Mi")
     app["resources"]["requests"] |= {"cpu": "1", "ephemeral-storage": "1Gi"}
     app["resources"] |= {"limits": {"memory": "80Mi", "example.com/gpu": "1"}, "claims": [{"name": "x"}]}
@@ -121,7 +121,7 @@ def test_only_memory_of_the_named_containers_changes() -> None:
     assert memory(after) == {
         "first": ("5Mi", ""),
         "app": ("100Mi", "200Mi"),
-        "setup": ("7Mi", ""),
+        "setup": ("100Mi", "200Mi"),
         "proxy": ("30Mi", ""),
     }
     assert after["spec"]["containers"][1]["resources"] == {
@@ -129,7 +129,7 @@ def test_only_memory_of_the_named_containers_changes() -> None:
         "limits": {"memory": "200Mi", "example.com/gpu": "1"},
         "claims": [{"name": "x"}],
     }
-    assert after["metadata"]["annotations"] == {"foresize.dev/sized-at-creation": "app,proxy"}
+    assert after["metadata"]["annotations"] == {"foresize.dev/sized-at-creation": "app,setup,proxy"}
 
 
 def test_who_opted_out_is_left_alone() -> None:

@@ -6,7 +6,7 @@ a hole looks like a smaller need. Where a source says itself that data is missin
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 
@@ -39,8 +39,8 @@ class HistoryRequest:
     """Container names; None: all."""
     startup_ignore_s: int = 300
     metric: Metric = Metric.WORKING_SET
-    by_pod: bool = False
-    """Whether the samples of each pod are wanted as well, for runs of Jobs."""
+    by_pod: Collection[str] | None = ()
+    """Containers of which the samples of each pod are wanted as well, for runs; None: all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -234,4 +234,5 @@ def _assigned(
         request = by_workload[key.workload]
         row = rows.row(pods, request.startup_ignore_s)
         if row:
-            yield key, row._replace(pods=pods) if request.by_pod else row
+            apart = request.by_pod is None or key.container in request.by_pod
+            yield key, row._replace(pods=pods) if apart else row

@@ -135,13 +135,13 @@ def revision(pod: Mapping[str, Any]) -> str:
 
 
 def asked(pod: Mapping[str, Any], sizes: Mapping[str, Any]) -> list[Wanted]:
-    """Each container that has a size, and what is asked for it; native sidecars too, other init containers not."""
+    """Each container that has a size, and what is asked for it; init containers too."""
     of = revision(pod)
     found = []
     for kind in ("containers", "initContainers"):
         for index, container in enumerate(pod["spec"].get(kind) or []):
             size = sizes.get(container["name"])
-            if size is None or (kind == "initContainers" and container.get("restartPolicy") != "Always"):
+            if size is None:
                 continue
             known = "revisions" not in size or of in size["revisions"]
             place = f"/spec/{kind}/{index}"
