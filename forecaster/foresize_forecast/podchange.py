@@ -22,6 +22,12 @@ DEFERRED_GIVE_UP_S = 300
 there, and so do other resizes (VPA waits as long before it evicts)."""
 ERROR_GIVE_UP_S = 120
 """The same for one that the runtime refuses, for example a limit below use: the kubelet retries every 12 s."""
+CONTEST_GRACE_S = 60
+"""From a resize on: by then the watch has told of it, so that other sizes are somebody else's."""
+CONTEST_ROUNDS = 1
+"""How often what somebody else changed is changed back."""
+CONTEST_PAUSE_S = 86_400
+"""How long a pod is then left to them, before it is tried again."""
 FIRST_PAUSE_S = 30
 """After a refusal; it doubles with each further one, up to `LONGEST_PAUSE_S`."""
 LONGEST_PAUSE_S = 3600
@@ -104,11 +110,46 @@ def what_is_in_force(pod: PodView) -> PodChange | None:
     return PodChange(sizes, pod.resize.message) if sizes else None
 
 
+def attempt(pod: PodView, before: Attempt | None, asks: PodChange, now_s: float) -> Attempt:
+    """What to remember of a resize that is about to be asked for."""
+    known = before or Attempt(now_s)
+    contested = known.overwritten if now_s - known.at_s < CONTEST_PAUSE_S else 0
+    overwritten = contested + is_overwritten(pod, before, now_s)
+    return replace(known, at_s=now_s, asked=dict(asks.sizes), overwritten=overwritten)
+
+
+def is_overwritten(pod: PodView, before: Attempt | None, now_s: float) -> bool:
+    """Whether somebody else has changed the sizes that the last resize asked for.
+
+    Only once the watch has surely told of that resize itself.
+    """
+    if before is None or before.failures or now_s - before.at_s < CONTEST_GRACE_S:
+        return False
+    return any(not _is(view.size, before.asked[view.name]) for view in pod.containers if view.name in before.asked)
+
+
+def _is(size: Size, asked: Size) -> bool:
+    """Whether a size is what was asked for; what was not named was left as it was."""
+    return asked.request_bytes in {None, size.request_bytes} and asked.limit_bytes in {None, size.limit_bytes}
+
+
+def _contest(pod: PodView, needs: PodNeeds) -> Blocked | None:
+    """Somebody who has changed our sizes twice will do so again: it is said, and not fought."""
+    last = needs.attempt
+    if last is None or last.overwritten + is_overwritten(pod, last, needs.now_s) <= CONTEST_ROUNDS:
+        return None
+    if needs.now_s - last.at_s >= CONTEST_PAUSE_S:
+        return None
+    who = pod.rewriter or "somebody"
+    return Blocked(Obstacle.CONTESTED, f"{who} changes what Foresize writes: leave its memory to one of the two")
+
+
 def after_refusal(attempt: Attempt | None, message: str, now_s: float) -> Attempt:
     """The memory of a resize that was refused or given up: tried again after a pause that doubles up to an hour."""
-    failures = (attempt.failures if attempt else 0) + 1
+    before = attempt or Attempt(now_s)
+    failures = before.failures + 1
     pause_s = min(FIRST_PAUSE_S * 2 ** min(failures - 1, 10), LONGEST_PAUSE_S)
-    return Attempt(now_s, failures, message, now_s + pause_s)
+    return replace(before, at_s=now_s, failures=failures, message=message, wait_until_s=now_s + pause_s)
 
 
 def _fitted(pod: PodView, container: ContainerView, needs: PodNeeds) -> Size:
@@ -173,6 +214,8 @@ def _obstacle(pod: PodView, sizes: Mapping[str, Size], needs: PodNeeds) -> Block
         return found
     if needs.attempt and needs.now_s < needs.attempt.wait_until_s:
         return Blocked(Obstacle.REFUSED, needs.attempt.message)
+    if found := _contest(pod, needs):
+        return found
     return _resize_under_way(pod, sizes)
 
 

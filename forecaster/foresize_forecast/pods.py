@@ -90,6 +90,8 @@ class PodView:
     owner_uid: str = ""
     undisturbed: str = ""
     """The annotation by which it asks not to be evicted; empty if it does not."""
+    rewriter: str = ""
+    """Who, beside us, last wrote any of its containers' memory that is there now, by the API server's record."""
 
     def container(self, name: str) -> ContainerView | None:
         """The container of that name, if it has one."""

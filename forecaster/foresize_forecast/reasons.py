@@ -38,6 +38,7 @@ class Obstacle(StrEnum):
     NODE_CANNOT_RESIZE = "NodeCannotResize"
     QUOTA = "QuotaExhausted"
     REFUSED = "Refused"
+    CONTESTED = "Contested"
     FENCED = "NotTheWriter"
     DEFERRED = "ResizeDeferred"
     INFEASIBLE = "ResizeInfeasible"

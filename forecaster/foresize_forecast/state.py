@@ -105,6 +105,10 @@ class Attempt:
     message: str = ""
     """The last refusal, in the API server's words."""
     wait_until_s: float = 0.0
+    asked: Mapping[str, Size] = field(default_factory=dict)
+    """The sizes asked for, by container."""
+    overwritten: int = 0
+    """How often somebody else had changed them when the next ones were asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,10 +201,7 @@ def dump(state: WorkloadState) -> dict[str, Any]:
     dumped = {
         "version": VERSION,
         "containers": {name: _dump_container(c) for name, c in sorted(state.containers.items())},
-        "attempts": {
-            uid: {"at": a.at_s} | _bare({"failures": a.failures, "message": a.message, "waitUntil": a.wait_until_s})
-            for uid, a in sorted(state.attempts.items())
-        },
+        "attempts": {uid: _dump_attempt(attempt) for uid, attempt in sorted(state.attempts.items())},
         "revisions": dict(sorted(state.revisions.items())),
         **_dump_template(state.template),
         **_bare({"runs": {name: _dump_runs(kept) for name, kept in sorted(state.runs.items())}}),
@@ -225,10 +226,7 @@ def load(stored: Mapping[str, Any] | None) -> WorkloadState:
         raise ValueError(f"status.state has version {stored.get('version')!r}, this release reads {VERSION}")
     return WorkloadState(
         containers={name: _load_container(c) for name, c in stored.get("containers", {}).items()},
-        attempts={
-            uid: Attempt(a["at"], a.get("failures", 0), a.get("message", ""), a.get("waitUntil", 0.0))
-            for uid, a in stored.get("attempts", {}).items()
-        },
+        attempts={uid: _load_attempt(attempt) for uid, attempt in stored.get("attempts", {}).items()},
         revisions=dict(stored.get("revisions", {})),
         template=_load_template(stored.get("template")),
         waits={uid: Wait(cause, since_s) for uid, (cause, since_s) in stored.get("waits", {}).items()},
@@ -237,6 +235,29 @@ def load(stored: Mapping[str, Any] | None) -> WorkloadState:
             for e in stored.get("evictions", [])
         ),
         runs={name: _load_runs(kept) for name, kept in stored.get("runs", {}).items()},
+    )
+
+
+def _dump_attempt(attempt: Attempt) -> dict[str, Any]:
+    return {"at": attempt.at_s} | _bare(
+        {
+            "failures": attempt.failures,
+            "message": attempt.message,
+            "waitUntil": attempt.wait_until_s,
+            "asked": {name: _dump_size(size) for name, size in sorted(attempt.asked.items())},
+            "overwritten": attempt.overwritten,
+        }
+    )
+
+
+def _load_attempt(stored: Mapping[str, Any]) -> Attempt:
+    return Attempt(
+        stored["at"],
+        stored.get("failures", 0),
+        stored.get("message", ""),
+        stored.get("waitUntil", 0.0),
+        {name: _load_size(size) for name, size in stored.get("asked", {}).items()},
+        stored.get("overwritten", 0),
     )
 
 

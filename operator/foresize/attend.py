@@ -27,7 +27,7 @@ from foresize_forecast.fast import Recent
 from foresize_forecast.moves import wishes
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
-from foresize_forecast.podchange import after_refusal, way_back
+from foresize_forecast.podchange import after_refusal, attempt, way_back
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.reasons import Blocked, Obstacle
@@ -191,36 +191,34 @@ class Attendant:
             return replace(look, blocked=blocked | {order.pod.name: Blocked(Obstacle.FENCED, why) for order in orders})
         state = look.review.state
         for order in orders:
-            before = state.attempts.get(order.pod.uid, Attempt(look.seen.now_s))
-            state = state.with_attempt(order.pod.uid, replace(before, at_s=look.seen.now_s))
+            made = attempt(order.pod, state.attempts.get(order.pod.uid), order.change, look.seen.now_s)
+            state = state.with_attempt(order.pod.uid, made)
         self._records.remember(managed.subject, state)
         for order in orders:
-            attempt, obstacle = self._send(managed, look, order, state.attempts[order.pod.uid])
-            state = state.with_attempt(order.pod.uid, attempt)
+            made, obstacle = self._send(managed, look, order, state.attempts[order.pod.uid])
+            state = state.with_attempt(order.pod.uid, made)
             if obstacle is not None:
                 blocked[order.pod.name] = obstacle
         return replace(look, review=replace(look.review, state=state), blocked=blocked)
 
-    def _send(self, managed: Managed, look: Look, order: _Order, attempt: Attempt) -> tuple[Attempt, Blocked | None]:
+    def _send(self, managed: Managed, look: Look, order: _Order, made: Attempt) -> tuple[Attempt, Blocked | None]:
         """One patch, its Event, and what to remember of it."""
         pod, change, now_s = order.pod, order.change, look.seen.now_s
         refused = resize(self._api, self._fence, pod, change)
         metrics.RESIZES.labels(_reason(look, order), "refused" if refused else "accepted").inc()
         if refused is not None:
             self._events.warning(regarding(pod), "ResizeRefused", f"memory not resized: {refused.message}")
-            return after_refusal(attempt, refused.message[:REMEMBERED], now_s), Blocked(
-                Obstacle.REFUSED, refused.message
-            )
+            return after_refusal(made, refused.message[:REMEMBERED], now_s), Blocked(Obstacle.REFUSED, refused.message)
         if order.gives_up:
             self._events.warning(
                 regarding(pod), "ResizeGivenUp", f"memory back to what is in force: {pod.resize.message}"
             )
             why = pod.resize.message
-            return after_refusal(attempt, why[:REMEMBERED], now_s), Blocked(Obstacle.DEFERRED, why)
+            return after_refusal(made, why[:REMEMBERED], now_s), Blocked(Obstacle.DEFERRED, why)
         words = _sentence(managed, look, order)
         logger.info("%s/%s: %s", pod.namespace, pod.name, words)
         self._events.normal(regarding(pod), "MemoryResized", words)
-        return Attempt(now_s), None
+        return replace(made, failures=0, message="", wait_until_s=0.0), None
 
     def _lock(self, key: tuple[str, str]) -> RLock:
         with self._guard:

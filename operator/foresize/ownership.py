@@ -1,25 +1,19 @@
-"""Who wrote which memory field of a pod template, as `metadata.managedFields` tells. Pure.
-
-Source: the fieldsV1 format of structured-merge-diff: `f:NAME` for a field, `k:{...}` for a list's item by its key.
-"""
+"""Whose the memory fields of a pod template are, and what stood there before ours. Pure."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from foresize.kubeapi import MANAGER
+from foresize.managedfields import JOB_TEMPLATE, TEMPLATE, memory_writers
 from foresize.quantities import memory_bytes
 from foresize_forecast.sizes import Size
 from foresize_forecast.templateplan import NOTHING, Held
 
 BEFORE = "foresize.dev/template-before"
 """Annotation with what another had written where a policy forced its way: the way back, also without the policy."""
-TEMPLATE = ("spec", "template", "spec")
-"""Where a workload has its pods' spec."""
-JOB_TEMPLATE = ("spec", "jobTemplate", "spec", "template", "spec")
-"""Where a CronJob has it."""
 Json = Mapping[str, Any]
 
 
@@ -30,11 +24,11 @@ def held(item: Json, sizes: Mapping[str, Size]) -> dict[str, Held]:
         item: the workload.
         sizes: of its template's containers.
     """
-    writers = list(_writers(item))
+    writers = list(memory_writers(item.get("metadata", {}), _path(item)))
     found = {}
     for name, size in sizes.items():
-        mine = any(manager == MANAGER and applied for container, manager, applied in writers if container == name)
-        others = [manager for container, manager, _ in writers if container == name and manager != MANAGER]
+        mine = any(each.manager == MANAGER and each.applied for each in writers if each.container == name)
+        others = [each.manager for each in writers if each.container == name and each.manager != MANAGER]
         unknown = size != NOTHING and not mine and not others
         found[name] = Held(size, "somebody unknown" if unknown else ", ".join(sorted(set(others))))
     return found
@@ -42,7 +36,8 @@ def held(item: Json, sizes: Mapping[str, Size]) -> dict[str, Held]:
 
 def is_ours(item: Json) -> bool:
     """Whether any memory of its template was written by us."""
-    return any(manager == MANAGER and applied for _, manager, applied in _writers(item))
+    writers = memory_writers(item.get("metadata", {}), _path(item))
+    return any(each.manager == MANAGER and each.applied for each in writers)
 
 
 def before(item: Json) -> dict[str, Size]:
@@ -57,27 +52,6 @@ def before(item: Json) -> dict[str, Size]:
         return {}
 
 
-def _writers(item: Json) -> Iterator[tuple[str, str, bool]]:
-    """(container, manager, whether by server-side apply) for each memory field of the template that somebody wrote."""
-    place = JOB_TEMPLATE if "jobTemplate" in (item.get("spec") or {}) else TEMPLATE
-    for entry in item.get("metadata", {}).get("managedFields") or []:
-        fields: Any = entry.get("fieldsV1") or {}
-        for part in place:
-            fields = fields.get(f"f:{part}") or {}
-        for kind in ("f:containers", "f:initContainers"):
-            for key, container in (fields.get(kind) or {}).items():
-                name = _name(key)
-                resources = container.get("f:resources") or {} if name else {}
-                for part in ("f:requests", "f:limits"):
-                    if "f:memory" in (resources.get(part) or {}):
-                        yield name, entry.get("manager", ""), entry.get("operation") == "Apply"
-
-
-def _name(key: str) -> str:
-    """The container in `k:{"name":"app"}`; empty for what is no key."""
-    if not key.startswith("k:"):
-        return ""
-    try:
-        return str(json.loads(key[2:]).get("name", ""))
-    except (ValueError, AttributeError):
-        return ""
+def _path(item: Json) -> tuple[str, ...]:
+    """Where it has its pods' spec."""
+    return JOB_TEMPLATE if "jobTemplate" in (item.get("spec") or {}) else TEMPLATE

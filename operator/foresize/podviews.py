@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from foresize.heapflags import heap_of
+from foresize.kubeapi import MANAGER
+from foresize.managedfields import POD, memory_writers
 from foresize.quantities import instant_s, memory_bytes
 from foresize.workloads import EVICT, opted_out, ordinary_init, qos_of, resizable, size_of
 from foresize_forecast.pods import ContainerView, Kill, PodView, Resize, ResizePhase
@@ -51,6 +53,7 @@ def view(pod: Json) -> PodView:
         ignored=opted_out(metadata),
         owner_uid=owner_uid,
         undisturbed=_undisturbed(metadata.get("annotations") or {}),
+        rewriter=_rewriter(metadata),
     )
 
 
@@ -105,6 +108,12 @@ def _owner(metadata: Json) -> tuple[str, str]:
         if kind == "ReplicaSet" and template_hash and name.endswith(f"-{template_hash}"):
             return f"{maker}/{name.removesuffix(f'-{template_hash}')}", owner.get("uid", "")
     return f"{kind}/{name}", owner.get("uid", "")
+
+
+def _rewriter(metadata: Json) -> str:
+    """Who, beside us, last wrote any of its containers' memory that is there now."""
+    others = [each for each in memory_writers(metadata, POD) if each.manager != MANAGER]
+    return max(others, key=lambda each: each.at).manager if others else ""
 
 
 def _container(container: Json, pod: Json) -> ContainerView:

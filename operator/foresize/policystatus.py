@@ -190,6 +190,9 @@ def _conflict(found: Findings) -> Condition:
     quiet = [each.quiet for each in found.assignments if each.quiet is not None and each.quiet.state == CONFLICT]
     if quiet:
         return Condition("Conflict", status=True, reason="OtherAutoscaler", message=quiet[0].message)
+    contests = [each for look in found.looks for each in look.blocked.values() if each.obstacle is Obstacle.CONTESTED]
+    if contests:
+        return Condition("Conflict", status=True, reason="OtherWriter", message=contests[0].message)
     templates = [look.template for look in found.looks if look.template is not None]
     if owned := [each for each in templates if each.obstacle in TEMPLATES]:
         return Condition("Conflict", status=True, reason=str(owned[0].obstacle), message=owned[0].message)

@@ -12,7 +12,8 @@ from typing import Any
 
 from foresize.kubeapi import MANAGER, Api, ApiError, NotFound
 from foresize.lease import Fence
-from foresize.ownership import BEFORE, JOB_TEMPLATE, TEMPLATE
+from foresize.managedfields import JOB_TEMPLATE, TEMPLATE
+from foresize.ownership import BEFORE
 from foresize.quantities import quantity
 from foresize.resize import Refused
 from foresize.workloads import BATCH, BUILT_IN, Workload

@@ -1,8 +1,10 @@
+import json
 import time
 
 import pytest
 
 from foresize.kubeapi import connect
+from foresize.podviews import view
 from foresize.podwatch import PodWatch
 from foresize_dev import workloads
 from foresize_dev.cluster import Cluster
@@ -46,6 +48,21 @@ def test_a_kill_by_the_kernel_is_told(cluster: Cluster, namespace: str) -> None:
         assert watch.requested_by_node()[seen.node] >= 40 * MIB
     finally:
         watch.stop()
+
+
+def test_who_else_writes_a_pods_memory_is_named(cluster: Cluster, namespace: str) -> None:
+    """Whoever changed what we wrote is named for as long as theirs is there; else whoever created the pod."""
+    cluster.apply(workloads.deployment("shared", Memhog({"HOLD": "20Mi"}, "40Mi", "60Mi")), namespace=namespace)
+    [pod] = workloads.wait_until_ready(cluster, namespace, "shared")
+    for manager, limit in (("foresize", "70Mi"), ("krr-enforcer", "80Mi"), ("foresize", "90Mi")):
+        containers = [{"name": "app", "resources": {"limits": {"memory": limit}}}]
+        change = json.dumps({"spec": {"containers": containers}})
+        named = (pod["metadata"]["name"], "--subresource=resize", f"--field-manager={manager}", f"--patch={change}")
+        cluster.kubectl("patch", "pod", "--namespace", namespace, *named)
+        time.sleep(1.1)  # the API server's record has whole seconds
+        wanted = manager if manager != "foresize" else "kube-controller-manager"
+        item = cluster.api.get(f"/api/v1/namespaces/{namespace}/pods/{named[0]}")
+        assert wanted == view(item).rewriter, limit
 
 
 def _in_force(watch: PodWatch, namespace: str) -> Size | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,11 +12,13 @@ from hypothesis import strategies as st
 
 from builders import NOW_S, container, mi, pod, size
 from foresize_forecast.podchange import (
+    CONTEST_PAUSE_S,
     DEFERRED_GIVE_UP_S,
     ERROR_GIVE_UP_S,
     PodNeeds,
     Proven,
     after_refusal,
+    attempt,
     change,
     way_back,
 )
@@ -242,3 +245,48 @@ def test_a_patch_keeps_the_class_and_the_order_of_request_and_limit(
             assert sent.request_bytes == sent.limit_bytes
         elif cpu_guaranteed:
             assert sent.request_bytes < sent.limit_bytes
+
+
+def asked(at_s: float = NOW_S - 120, overwritten: int = 0, failures: int = 0) -> Attempt:
+    """A resize to 100 MiB, at most 200."""
+    return Attempt(at_s, failures, asked={"app": size(100, 200)}, overwritten=overwritten)
+
+
+def test_what_somebody_else_changed_is_changed_back_once() -> None:
+    """Ours were 100 and 200 MiB, and 64 and 128 are there: once it is put right, and remembered; then it is theirs."""
+    theirs = pod(container(present=size(64, 128)), rewriter="krr-enforcer")
+    first = change(theirs, needs({"app": size(100, 200)}, attempt=asked()))
+    assert isinstance(first, PodChange)
+    again = attempt(theirs, asked(), first, NOW_S)
+    assert 1 == again.overwritten
+
+    later = needs({"app": size(100, 200)}, attempt=replace(again, at_s=NOW_S - 120))
+    found = change(theirs, later)
+    assert isinstance(found, Blocked)
+    assert Obstacle.CONTESTED is found.obstacle
+    assert found.message.startswith("krr-enforcer changes what Foresize writes")
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        asked(at_s=NOW_S - 10, overwritten=1),  # the watch may not have told of it yet
+        asked(overwritten=1, failures=1),  # it was refused, so nothing of ours is there
+        asked(at_s=NOW_S - CONTEST_PAUSE_S, overwritten=1),  # a day later it is tried again
+        Attempt(NOW_S - 120, overwritten=1),  # nothing is known of what was asked
+    ],
+)
+def test_a_contest_needs_proof(last: Attempt) -> None:
+    """Without it sizes are put right as ever."""
+    theirs = pod(container(present=size(64, 128)))
+
+    assert isinstance(change(theirs, needs({"app": size(100, 200)}, attempt=last)), PodChange)
+
+
+def test_a_new_target_is_no_contest() -> None:
+    """What was asked for is there, and something else is wanted now."""
+    ours = pod(container(present=size(100, 200)))
+    found = change(ours, needs({"app": size(150, 300)}, attempt=asked(overwritten=1)))
+
+    assert isinstance(found, PodChange)
+    assert 1 == attempt(ours, asked(overwritten=1), found, NOW_S).overwritten
