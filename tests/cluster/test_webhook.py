@@ -115,6 +115,17 @@ def test_it_is_small_and_may_do_little(cluster: Cluster, births: Births, replica
     assert 'outcome="sized"' in "".join(each.metrics() for each in replicas)
 
 
+def test_an_upgrade_of_the_chart_keeps_what_the_webhook_wrote(cluster: Cluster, births: Births) -> None:
+    """Helm leaves certificate and authority in place: pods created right after an upgrade are sized."""
+    births.publish({"Deployment/web": {"app": SIZE}})
+    helm.install(cluster, {**VALUES, "commonLabels": {"round": "second"}})
+
+    assert serving(cluster)
+    assert trusted(cluster) >= 1
+    for _ in range(10):
+        assert sizes_of(births.create(pod(container("app", "10Mi", "20Mi")))) == {"app": ("100Mi", "200Mi")}
+
+
 class Stream:
     """Pods created one after the other, as long as its context lasts."""
 

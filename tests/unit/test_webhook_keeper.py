@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from foresize.webhook.apiserver import ApiError
 from foresize.webhook.certificates import authorities_of, expires_s, trusted
-from foresize.webhook.keeper import Keeper, Names
+from foresize.webhook.keeper import Keeper, Names, Told
 from foresize.webhook.serving import Shown
 
 Json = dict[str, Any]
@@ -31,6 +31,7 @@ class Cluster:
 
     secret: Json = field(default_factory=lambda: {"metadata": {"name": "foresize-webhook", "resourceVersion": "1"}})
     told: bytes = b""
+    told_version: int = 1
     writes: int = 0
     broken: bool = False
 
@@ -53,7 +54,10 @@ class Cluster:
             raise ApiError(0, "API server not reached")
         [webhook] = body["webhooks"]
         assert webhook["name"] == "pods.foresize.dev"
+        if body["metadata"]["resourceVersion"] != str(self.told_version):
+            raise ApiError(409, "the object has been modified")
         self.writes += 1
+        self.told_version += 1
         self.told = base64.b64decode(webhook["clientConfig"]["caBundle"])
         return {}
 
@@ -68,9 +72,19 @@ class Replica:
 
     def see(self) -> None:
         """The watches bring what is there now."""
+        self.see_secret()
+        self.see_told()
+
+    def see_secret(self) -> None:
+        """One of them does."""
         self.keeper.secrets.objects = {("foresize", "foresize-webhook"): deepcopy(self.cluster.secret)}
-        self.keeper.configurations.objects = {("", "foresize-webhook"): ("pods.foresize.dev", self.cluster.told)}
-        self.keeper.secrets.synced = self.keeper.configurations.synced = True
+        self.keeper.secrets.synced = True
+
+    def see_told(self) -> None:
+        """The other does."""
+        told = Told(str(self.cluster.told_version), "pods.foresize.dev", self.cluster.told)
+        self.keeper.configurations.objects = {("", "foresize-webhook"): told}
+        self.keeper.configurations.synced = True
 
     def look(self, now_s: float) -> None:
         """One look at what was brought last."""
@@ -126,8 +140,9 @@ def test_no_moment_is_without_a_certificate_that_is_believed(seed: int) -> None:
         now_s += random.uniform(5, 20)
         cluster.broken = random.random() < 0.1
         for each in random.sample(replicas, random.choice((0, 1, 2))):
-            if random.random() < 0.7:
-                each.see()
+            for see in (each.see_secret, each.see_told):
+                if random.random() < 0.7:
+                    see()
             try:
                 each.look(now_s)
             except ApiError:
@@ -144,12 +159,37 @@ def test_an_authority_that_somebody_took_away_is_told_again() -> None:
     cluster = Cluster()
     replica = Replica(cluster)
     settle(cluster, replica)
-    cluster.told = b""
+    cluster.told, cluster.told_version = b"", 9
     replica.see()
     assert not replica.keeper.ready()
 
     settle(cluster, replica)
     assert replica.keeper.ready()
+
+
+def test_a_replica_that_is_behind_takes_no_authority_away() -> None:
+    """It may see what is told before it sees the certificate that this is for; what has expired is told no more."""
+    cluster = Cluster()
+    ahead, behind = Replica(cluster), Replica(cluster)
+    settle(cluster, ahead, behind)
+    due_s = START_S + 0.7 * LIFE_S
+    ahead.look(due_s)  # makes the next certificate
+    ahead.see()
+    ahead.look(due_s)  # tells its authority
+    both = authorities_of(cluster.told)
+    behind.see_told()
+    behind.look(START_S + 0.6 * LIFE_S)
+
+    assert set(authorities_of(cluster.told)) == set(both)
+    assert len(both) == 2
+
+    ended_s = START_S + 1.1 * LIFE_S
+    for each in (ahead, ahead, ahead):
+        each.see()
+        each.look(ended_s)
+    ahead.see()
+    assert both[1] not in authorities_of(cluster.told)
+    assert ahead.keeper.ready()
 
 
 def test_without_its_secret_it_says_so_and_goes_on(caplog: pytest.LogCaptureFixture) -> None:

@@ -93,11 +93,11 @@ def renewed(kept: Kept, told: Collection[bytes], names: Sequence[str], life_s: f
         return Kept(kept.serving, None, kept.authorities)
     if kept.coming is not None:
         if _passed(kept.coming, now_s) >= SERVED and _authority(kept.coming, told):
-            return Kept(kept.coming, None, _unexpired(kept.authorities, now_s))
+            return Kept(kept.coming, None, unexpired(kept.authorities, now_s))
         return kept
     if _passed(kept.serving, now_s) >= RENEWED:
         coming, authority = made(names, life_s, now_s)
-        return Kept(kept.serving, coming, (authority, *_unexpired(kept.authorities, now_s)))
+        return Kept(kept.serving, coming, (authority, *unexpired(kept.authorities, now_s)))
     return kept
 
 
@@ -147,6 +147,12 @@ def authorities_of(bundle: bytes) -> tuple[bytes, ...]:
     return tuple(_pem(each) for each in _certificates(bundle))
 
 
+def unexpired(authorities: Iterable[bytes], now_s: float) -> tuple[bytes, ...]:
+    """Those of some authorities that are still good, in PEM."""
+    ends = ((each, x509.load_pem_x509_certificate(each).not_valid_after_utc.timestamp()) for each in authorities)
+    return tuple(each for each, end_s in ends if end_s > now_s)
+
+
 def expires_s(pair: Pair) -> float:
     """When a certificate ends, in Unix seconds."""
     return x509.load_pem_x509_certificate(pair.certificate).not_valid_after_utc.timestamp()
@@ -155,7 +161,7 @@ def expires_s(pair: Pair) -> float:
 def _first(kept: Kept, names: Sequence[str], life_s: float, now_s: float) -> Kept:
     """One to be served at once: there is no other."""
     pair, authority = made(names, life_s, now_s)
-    return Kept(pair, None, (authority, *_unexpired(kept.authorities, now_s)))
+    return Kept(pair, None, (authority, *unexpired(kept.authorities, now_s)))
 
 
 def _usable(certificate: bytes, key: bytes, authorities: Iterable[bytes]) -> Pair | None:
@@ -196,11 +202,6 @@ def _passed(pair: Pair, now_s: float) -> float:
     leaf = x509.load_pem_x509_certificate(pair.certificate)
     start_s, end_s = leaf.not_valid_before_utc.timestamp(), leaf.not_valid_after_utc.timestamp()
     return (now_s - start_s) / (end_s - start_s)
-
-
-def _unexpired(authorities: Iterable[bytes], now_s: float) -> tuple[bytes, ...]:
-    ends = ((each, x509.load_pem_x509_certificate(each).not_valid_after_utc.timestamp()) for each in authorities)
-    return tuple(each for each, end_s in ends if end_s > now_s)
 
 
 def _certificates(bundle: bytes) -> list[x509.Certificate]:

@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from foresize.webhook.apiserver import ApiError, ApiServer
-from foresize.webhook.certificates import Kept, authorities_of, read, renewed, trusted, written
+from foresize.webhook.certificates import Kept, authorities_of, read, renewed, trusted, unexpired, written
 from foresize.webhook.following import Follow
 from foresize.webhook.serving import Shown
 
@@ -46,6 +47,21 @@ class Names:
         return (f"{self.service}.{self.namespace}.svc",)
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the MutatingWebhookConfiguration says."""
+
+    resource_version: str = ""
+    webhook: str = ""
+    """The name of its only webhook."""
+    bundle: bytes = b""
+
+    @property
+    def authorities(self) -> tuple[bytes, ...]:
+        """Those that the API server trusts, in PEM."""
+        return authorities_of(self.bundle)
+
+
 class Keeper:
     """One replica's share of it."""
 
@@ -65,8 +81,8 @@ class Keeper:
         self._woken = asyncio.Event()
         self._secret_path = f"/api/v1/namespaces/{names.namespace}/secrets"
         self.secrets: Follow[Json] = Follow(api, self._secret_path, dict, name=names.secret, changed=self._woken.set)
-        self.configurations: Follow[tuple[str, bytes]] = Follow(
-            api, CONFIGURATIONS, _first_webhook, name=names.configuration, changed=self._woken.set
+        self.configurations: Follow[Told] = Follow(
+            api, CONFIGURATIONS, _told, name=names.configuration, changed=self._woken.set
         )
 
     def ready(self) -> bool:
@@ -74,7 +90,7 @@ class Keeper:
         pair, expires_s = self._shown.pair, self._shown.expires_s()
         if pair is None or expires_s is None or expires_s <= self._clock_s():
             return False
-        return trusted(pair, authorities_of(self._told()))
+        return trusted(pair, self._told().authorities)
 
     async def run(self) -> None:
         """Keep it until cancelled."""
@@ -104,7 +120,7 @@ class Keeper:
             raise ApiError(0, f"Secret {self._names.secret} is missing; `helm upgrade` makes it")
         told = self._told()
         kept = read(_decoded(secret))
-        now = renewed(kept, authorities_of(told), self._names.dns, self._life_s, self._clock_s())
+        now = renewed(kept, told.authorities, self._names.dns, self._life_s, self._clock_s())
         if now != kept:
             await self._store(secret, now)
         else:
@@ -114,35 +130,50 @@ class Keeper:
     async def _store(self, secret: Json, kept: Kept) -> None:
         """What is written comes back by the watch, and is told and shown then."""
         body = {**secret, "apiVersion": "v1", "kind": "Secret", "data": _encoded(written(kept))}
-        try:
+        with _unless_another_was_first():
             await self._api.replace(f"{self._secret_path}/{self._names.secret}", body)
-        except ApiError as error:
-            if error.status != CONFLICT:
-                raise
-            logger.info("certificate: another replica was first")
 
-    async def _tell(self, kept: Kept, told: bytes) -> None:
-        """Have the API server trust the authorities: those of what is shown, and of what will be."""
-        found = self.configurations.objects.get(("", self._names.configuration))
-        if found is None or told == kept.bundle:
+    async def _tell(self, kept: Kept, told: Told) -> None:
+        """Have the API server trust the authorities: those of what is shown, and of what will be.
+
+        What it trusts already it goes on trusting until that expires: another replica may be ahead of this one.
+        """
+        others = [each for each in unexpired(told.authorities, self._clock_s()) if each not in kept.authorities]
+        bundle = b"".join([*kept.authorities, *others])
+        if not told.webhook or set(authorities_of(bundle)) == set(told.authorities):
             return
-        webhook = {"name": found[0], "clientConfig": {"caBundle": base64.b64encode(kept.bundle).decode()}}
-        await self._api.patch(f"{CONFIGURATIONS}/{self._names.configuration}", {"webhooks": [webhook]})
-        logger.info("certificate: told the API server %d authorities", len(kept.authorities))
+        body = {
+            "metadata": {"resourceVersion": told.resource_version},
+            "webhooks": [{"name": told.webhook, "clientConfig": {"caBundle": base64.b64encode(bundle).decode()}}],
+        }
+        with _unless_another_was_first():
+            await self._api.patch(f"{CONFIGURATIONS}/{self._names.configuration}", body)
+            logger.info("certificate: told the API server %d authorities", len(authorities_of(bundle)))
 
     def _show(self, kept: Kept) -> None:
         if kept.serving is not None and self._shown.show(kept.serving):
             logger.info("certificate: shown is one until %s", time.ctime(self._shown.expires_s()))
 
-    def _told(self) -> bytes:
+    def _told(self) -> Told:
         """What the API server trusts now."""
-        return self.configurations.objects.get(("", self._names.configuration), ("", b""))[1]
+        return self.configurations.objects.get(("", self._names.configuration), Told())
 
 
-def _first_webhook(configuration: Json) -> tuple[str, bytes]:
-    """The name of a configuration's webhook, and the authorities that it trusts."""
+@contextlib.contextmanager
+def _unless_another_was_first() -> Iterator[None]:
+    """What another replica wrote in between is brought by the watch, and looked at then."""
+    try:
+        yield
+    except ApiError as error:
+        if error.status != CONFLICT:
+            raise
+        logger.info("certificate: another replica was first")
+
+
+def _told(configuration: Json) -> Told:
     [webhook] = configuration["webhooks"]
-    return webhook["name"], base64.b64decode(webhook["clientConfig"].get("caBundle") or "")
+    bundle = base64.b64decode(webhook["clientConfig"].get("caBundle") or "")
+    return Told(configuration["metadata"]["resourceVersion"], webhook["name"], bundle)
 
 
 def _decoded(secret: Json) -> dict[str, bytes]:
