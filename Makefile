@@ -34,6 +34,7 @@ test: install packages parts ## every tier that this machine can run; says what 
 bench: install ## time and figures beside the peers; BENCH_JSON=FILE writes them, TRACES=FOLDER uses yours
 	@$(BIN)/python bench/prophet.py $(TRACES)
 	@$(BIN)/python bench/scale.py
+	@$(BIN)/python bench/webhook.py
 
 demo: install ## the main job, live, in six minutes; DEMO_JSON=FILE writes what it showed, CLUSTER=current uses yours
 	@PYTHONPATH=dev $(BIN)/python -m foresize_dev.demo $(if $(DEMO_JSON),--json $(DEMO_JSON)) $(if $(CLUSTER),--cluster $(CLUSTER))

@@ -17,6 +17,7 @@ from foresize_dev.cluster import Cluster
 from foresize_dev.waiting import wait_for
 from foresize_dev.webhook_process import NAME, Webhook
 from foresize_dev.workloads import Memhog
+from injector import injecting
 
 SIZE = {"request": "100Mi", "limit": "200Mi", "revisions": [HASH]}
 LIFE_S = 20
@@ -113,6 +114,19 @@ def test_it_is_small_and_may_do_little(cluster: Cluster, births: Births, replica
     }
     assert all(each.resident_bytes() < MOST_BYTES for each in replicas)
     assert 'outcome="sized"' in "".join(each.metrics() for each in replicas)
+
+
+def test_an_injected_sidecar_is_sized(cluster: Cluster, births: Births) -> None:
+    """A container that another webhook adds later is sized like one of the template."""
+    births.publish({"Deployment/web": {"app": SIZE, "proxy": {"request": "30Mi", "limit": "40Mi"}}})
+    with injecting(cluster, births.namespace, container("proxy", "20Mi", "20Mi")):
+        born = wait_for(
+            "the proxy to be injected",
+            lambda: (sizes := sizes_of(births.create(pod(container("app", "50Mi", "80Mi"))))).get("proxy") and sizes,
+            20,
+        )
+
+    assert born == {"app": ("100Mi", "200Mi"), "proxy": ("30Mi", "40Mi")}
 
 
 def test_an_upgrade_of_the_chart_keeps_what_the_webhook_wrote(cluster: Cluster, births: Births) -> None:
