@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from foresize_forecast.pods import PodView
-from foresize_forecast.state import Eviction
+from foresize_forecast.state import Eviction, WorkloadState
 
 HOUR_S = 3600.0
 DAY_S = 86_400.0
@@ -143,6 +143,15 @@ class Past:
     key: tuple[str, str]
     policy: str
     eviction: Eviction
+
+
+def disruptions(key: tuple[str, str], policy: str, state: WorkloadState) -> list[Past]:
+    """What is remembered of a workload's evictions; the rollout of its template counts as one."""
+    made = [Past(key, policy, eviction) for eviction in state.evictions]
+    written = state.template
+    if written is None or written.message:
+        return made
+    return [*made, Past(key, policy, Eviction(written.at_s, f"template of {'/'.join(key)}", "", "", "Template"))]
 
 
 KINDS_NEVER = {

@@ -18,8 +18,9 @@ from foresize.events import Regarding
 from foresize.kubeapi import Api, ApiError, Conflict, NotFound
 from foresize.quantities import instant_s, timestamp
 from foresize.workloads import GROUP
-from foresize_forecast.disruption import Past
-from foresize_forecast.state import Eviction, WorkloadState, dump, load
+from foresize_forecast.disruption import Past, disruptions
+from foresize_forecast.state import WorkloadState
+from foresize_forecast.stored import dump, load
 
 logger = logging.getLogger(__name__)
 
@@ -115,11 +116,8 @@ class Records:
 
     def disruptions(self) -> list[Past]:
         """What is remembered of evictions, of all workloads; the rollout of a template counts as one."""
-        return [
-            Past(key, record.owner_uid, each)
-            for key, record in list(self._records.items())
-            for each in (*record.state.evictions, *_rollout(key, record.state))
-        ]
+        found = list(self._records.items())
+        return [past for key, record in found for past in disruptions(key, record.owner_uid, record.state)]
 
     def groups(self, policy_uid: str) -> dict[Key, WorkloadState]:
         """What is remembered of the groups of pods that a policy has made."""
@@ -225,13 +223,6 @@ class Records:
             return self._api.patch(path, patch, "application/merge-patch+json")
         except NotFound:
             return self._api.create(_collection(subject.namespace), wanted)
-
-
-def _rollout(key: Key, state: WorkloadState) -> list[Eviction]:
-    written = state.template
-    if written is None or written.message:
-        return []
-    return [Eviction(written.at_s, f"template of {'/'.join(key)}", "", "", "Template")]
 
 
 def object_name(kind: str, name: str) -> str:

@@ -14,7 +14,8 @@ from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import Kill, PodView, Room
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
-from foresize_forecast.state import Canary, Stage, WorkloadState, dump, load
+from foresize_forecast.state import Canary, Stage, WorkloadState
+from foresize_forecast.stored import dump, load
 from foresize_forecast.workload import Observation, pod_change, review
 
 PACE = WorkloadPolicy()

@@ -14,7 +14,8 @@ from foresize.records import object_name
 from foresize.targets import Inventory, selected
 from foresize.workloads import Workload
 from foresize_forecast.runs_digest import PastRun
-from foresize_forecast.state import RunsKept, WorkloadState, dump, load
+from foresize_forecast.state import RunsKept, WorkloadState
+from foresize_forecast.stored import dump, load
 from objectserver import Objects
 
 Json = dict[str, Any]

@@ -14,7 +14,8 @@ from builders import NOW_S, mi, size
 from foresize.kubeapi import ApiError, NotFound
 from foresize.quantities import timestamp
 from foresize.records import REPORT_EVERY_S, Records, Subject, object_name
-from foresize_forecast.state import ContainerState, WorkloadState, dump
+from foresize_forecast.state import ContainerState, WorkloadState
+from foresize_forecast.stored import dump
 from objectserver import Objects
 
 COLLECTION = "/apis/foresize.dev/v1alpha1/namespaces/shop/memoryforecasts"

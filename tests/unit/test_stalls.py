@@ -14,7 +14,8 @@ from foresize_forecast import ladder
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
 from foresize_forecast.stalls import NO_RATES, RATE_S, STALLED_SHARE, WATCH_S, Rates, Waiting, stall
-from foresize_forecast.state import ContainerState, WorkloadState, dump, load
+from foresize_forecast.state import ContainerState, WorkloadState
+from foresize_forecast.stored import dump, load
 from foresize_forecast.workload import Observation, Review, review
 
 LOWERED_S = NOW_S - 400.0

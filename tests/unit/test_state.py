@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from builders import size
 from foresize_forecast.pods import Kill
 from foresize_forecast.reasons import Reason
-from foresize_forecast.state import Attempt, Change, ContainerState, Eviction, Wait, WorkloadState, dump, load
+from foresize_forecast.state import Attempt, Change, ContainerState, Eviction, Wait, WorkloadState
+from foresize_forecast.stored import dump, load
 
 moments = st.floats(0, 2e9)
 sizes = st.builds(lambda request, more: size(request, request + more), st.integers(0, 999), st.integers(0, 999))

@@ -13,7 +13,8 @@ from builders import NOW_S, mi, size
 from foresize_forecast.podchange import Proven
 from foresize_forecast.reasons import Obstacle
 from foresize_forecast.sizes import QosClass, Size
-from foresize_forecast.state import TemplateWrite, WorkloadState, dump, load
+from foresize_forecast.state import TemplateWrite, WorkloadState
+from foresize_forecast.stored import dump, load
 from foresize_forecast.templateplan import COOLDOWN_S, NOTHING, RETRY_S, Held, TemplateNeeds, TemplatePlan, planned
 
 DAY = 86_400
