@@ -1,8 +1,8 @@
 """One look at a workload of runs (a CronJob, a Job): what its next run is born with, and what a run that goes on needs.
 
-As `workload` does for what runs for ever. A run has one size from its birth, which is its peak's: what it uses is not
-looked at while it goes on, but a kill of it is cured in place where its container is started again, and otherwise at
-the birth of its next attempt.
+As `workload` does for what runs for ever. A run is born with its peak's size, so that it needs nobody. While it goes on
+its request follows its level (`runlive`), in place; its limit only rises, after a kill: in place where its container is
+started again, and otherwise at the birth of its next attempt.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from foresize_forecast.podchange import PodNeeds, Proven, change
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.reasons import Blocked, Reason
+from foresize_forecast.runlive import request_now
 from foresize_forecast.runs_digest import PastRun
 from foresize_forecast.runs_plan import BAND, Basis, RunPlan
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy, in_mebibytes, rounded_up
@@ -34,12 +35,12 @@ class RunsKnown:
     Attributes:
         plan: of the next run.
         until_s: when the newest of the runs ended that it rests on, Unix seconds.
-        past: the runs that it rests on, where they have to be remembered.
+        past: the runs that it rests on, where they have to be remembered; None where not.
     """
 
     plan: RunPlan
     until_s: float
-    past: tuple[PastRun, ...] = ()
+    past: tuple[PastRun, ...] | None = None
 
 
 def review_runs(
@@ -69,9 +70,11 @@ def review_runs(
         verdict = _verdict(remembered, runs, asked.for_qos(seen.qos), template, seen)
         verdicts[name] = verdict
         state = state.with_container(name, _with_target(remembered, verdict, template, seen.now_s))
-        if runs and runs.past:
-            state = replace(state, runs={**state.runs, name: RunsKept(template, runs.past)})
-    return Review(verdicts, state, policy)
+        if runs is not None and runs.past is not None:
+            kept = {name: RunsKept(template, runs.past)} if runs.past else {}
+            state = replace(state, runs={of: each for of, each in state.runs.items() if of != name} | kept)
+    plans = {name: each.plan for name, each in known.items() if name in verdicts}
+    return Review(verdicts, state, policy, plans=plans)
 
 
 def with_init(found: Review, seen: Observation, known: Mapping[str, RunsKnown], policy: WorkloadPolicy) -> Review:
@@ -98,29 +101,40 @@ def _of_init(plan: RunPlan, template: Size, asked: ContainerPolicy) -> Size | No
 
 
 def run_change(pod: PodView, found: Review, seen: Observation, room: Room) -> PodChange | Blocked | None:
-    """What a run that goes on needs: the limit that a kill of it or of another run has taught, in place."""
-    targets = {
-        view.name: _raised(view.size, found.state.container(view.name).kill_floor_bytes, found.verdicts[view.name])
-        for view in pod.containers
-        if view.name in found.verdicts
-    }
-    usage = {name: recent.usage_bytes for name in targets if (recent := seen.recent.get((pod.name, name)))}
+    """What a run that goes on needs in place: the limit that a kill of any run has taught, the request of its level."""
+    attempt = found.state.attempts.get(pod.uid)
+    targets: dict[str, Size] = {}
+    usage: dict[str, float] = {}
+    for view in pod.containers:
+        if view.name in found.verdicts:
+            targets[view.name] = _raised(view.size, found, view.name)
+            recent, plan = seen.recent.get((pod.name, view.name)), found.plans.get(view.name)
+            if recent is not None:
+                usage[view.name] = recent.usage_bytes
+            if recent is not None and plan is not None and _follows(pod, found.pace.container(view.name)):
+                request = request_now(view, plan, recent, seen.now_s, attempt.at_s if attempt else 0.0)
+                targets[view.name] = replace(targets[view.name], request_bytes=request or view.size.request_bytes)
     needs = PodNeeds(
         targets=targets,
         template=seen.template,
         proven=Proven(request=True, limit=True),
         usage_bytes=usage,
         room=room,
-        attempt=found.state.attempts.get(pod.uid),
-        raise_only=True,
+        attempt=attempt,
+        raise_only=bool(seen.distrust),
         now_s=seen.now_s,
     )
     return change(pod, needs)
 
 
-def _raised(size: Size, floor_bytes: int, verdict: Verdict) -> Size:
-    """Up to what the policy and the LimitRange let the next run have."""
-    most_bytes = verdict.target.limit_bytes
+def _follows(pod: PodView, asked: ContainerPolicy | None) -> bool:
+    """Whether a run's request may be another one than its limit."""
+    return asked is not None and asked.for_qos(pod.qos).limit is not LimitStrategy.EQUAL_REQUEST
+
+
+def _raised(size: Size, found: Review, name: str) -> Size:
+    """With the limit that kills have taught, up to what the policy and the LimitRange let the next run have."""
+    floor_bytes, most_bytes = found.state.container(name).kill_floor_bytes, found.verdicts[name].target.limit_bytes
     if size.limit_bytes is None or most_bytes is None or not floor_bytes:
         return size
     return Size(size.request_bytes, max(size.limit_bytes, min(rounded_up(floor_bytes), most_bytes)))

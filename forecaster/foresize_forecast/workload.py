@@ -16,6 +16,7 @@ from foresize_forecast.podchange import PodNeeds, Proven, change
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import ContainerView, Kill, PodView, Room
 from foresize_forecast.reasons import Blocked
+from foresize_forecast.runs_plan import RunPlan
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, QosClass, Size, WorkloadPolicy
 from foresize_forecast.stalls import Waiting, stall
 from foresize_forecast.state import REVISIONS_KEPT, Canary, ContainerState, WorkloadState
@@ -67,6 +68,8 @@ class Review:
     """Of the policy that it was made under."""
     init: Mapping[str, Size] = field(default_factory=dict)
     """What ordinary init containers of new pods are born with."""
+    plans: Mapping[str, RunPlan] = field(default_factory=dict)
+    """Of the next run, where its pods are runs."""
 
 
 def review(

@@ -184,15 +184,9 @@ class ActPass:
             self._surprised.clear()
             self._inventory_of = NEVER  # what fails is tried again at the next pass
             self._admission.load(self._settings.namespaces)
-            self._inventory = take_inventory(
-                self._api,
-                policies,
-                self._inventory,
-                clusterwide=not self._settings.namespaces,
-                reserved=self._reserved(),
-            )
-            groups = take_groups(self._api, policies, self._inventory, self._records.groups)
-            self._inventory = replace(self._inventory, groups=groups)
+            wide, reserved = not self._settings.namespaces, self._reserved()
+            found = take_inventory(self._api, policies, self._inventory, clusterwide=wide, reserved=reserved)
+            self._inventory = replace(found, groups=take_groups(self._api, policies, found, self._records.groups))
             self._inventory_of = (now_s, current)
             self._attendant.spending.quotas_were_read()
             self._namespaces = {name for policy in policies for name in self._inventory.namespaces(policy)}

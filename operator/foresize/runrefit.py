@@ -75,7 +75,7 @@ def _known(  # noqa: PLR0913, PLR0917 - one container's part of all that is know
     now_s: float,
 ) -> RunsKnown:
     pace = Pace(grid.step_s)
-    past: tuple[PastRun, ...] = ()
+    past: tuple[PastRun, ...] | None = None
     if assignment.workload.is_group:
         before = kept[container].past if container in kept else ()
         past = remembered(before, read, grid.start_s, RUNS_KEPT)

@@ -6,26 +6,37 @@ import time
 from typing import Any
 
 from births import HASH, Births, container, job, pod, sizes_of
+from foresize.quantities import memory_bytes
 from foresize_dev import backfill, workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
 from proofs import birth_sizes, see_passes
-from scenes import MIB, forecast, policy
+from scenes import MIB, forecast, policy, sizes
+from scenes import now as current
 
 Json = dict[str, Any]
 PARTS = ("request", "limit")
 RUN_STEP_S = 15
 RUN_S = 300
+PEAK_ROWS = 4
+"""Of a run, at its end: it holds 20 MiB before."""
 
 
 def test_a_cronjobs_fourth_run_is_born_with_what_three_earned(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
-    """Created by the CronJob's controller while the operator is dead, far below the template's size."""
+    """Created by the CronJob's controller while the operator is dead, far below the template's size.
+
+    Of a run that goes on the request follows its level, in place, and the limit stays.
+    """
     history = [row for hours, peak in ((3, 60), (2, 60), (1, 64)) for row in _run(cluster, namespace, hours, peak)]
     cluster.apply(_cronjob(), _policy("CronJob", "nightly"), namespace=namespace)
+    template = _cronjob()["spec"]["jobTemplate"]["spec"]["template"]
+    now = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"nightly-{int(time.time() // 60)}"}}
+    cluster.apply(now | {"spec": {"template": template}}, namespace=namespace)
+    workloads.wait_until_ready(cluster, namespace, "nightly")
     started = operator(prometheus(history=history).url)
 
     # headroom.py: three peaks, highest 64 and median 60 MiB: s = 4 / 1.149 = 3.48, d = 3.48 ln(640 / 10.4) = 14.3;
@@ -34,11 +45,15 @@ def test_a_cronjobs_fourth_run_is_born_with_what_three_earned(
     assert {"app": {"request": "84480Ki", "limit": "84480Ki"}} == entry
     shown = wait_for("its forecast", lambda: forecast(cluster, namespace, "cronjob-nightly").get("summary"), 20)
     assert "Runs" == shown["model"]
+    going = next(iter(workloads.pods(cluster, namespace, "nightly")))
+    lowered = wait_for("the request of the run that goes on to be lowered", lambda: _lowered(cluster, going), 90)
+    assert ("512Mi", 0) == (sizes(lowered)[1], workloads.restarts(lowered))
     started.kill()
     cluster.kubectl("patch", "cronjob/nightly", "-n", namespace, "-p", '{"spec": {"suspend": false}}')
-    pod = wait_for("a run", lambda: next(iter(workloads.pods(cluster, namespace, "nightly")), None), 75)
+    both = wait_for("a new run", lambda: _two(cluster, namespace), 75)
 
-    assert ("84480Ki", "84480Ki") == sizes_of(pod)["app"]
+    born = next(each for each in both if each["metadata"]["uid"] != going["metadata"]["uid"])
+    assert ("84480Ki", "84480Ki") == sizes_of(born)["app"]
 
 
 def test_a_cronjobs_template_gets_what_three_runs_earned(
@@ -61,6 +76,17 @@ def test_a_cronjobs_template_gets_what_three_runs_earned(
     # 82.5 MiB as above.
     expected = {"requests": {"cpu": "10m", "memory": "84480Ki"}, "limits": {"memory": "84480Ki"}}
     assert expected == wait_for("memory in the template", written, 40)
+
+
+def _lowered(cluster: Cluster, pod: Json) -> Json | None:
+    """The pod, once its request is near the 20 MiB that runs need at their start."""
+    now = current(cluster, pod)
+    return now if memory_bytes(str(sizes(now)[0])) < 40 * MIB else None
+
+
+def _two(cluster: Cluster, namespace: str) -> list[Json] | None:
+    found: list[Json] = workloads.pods(cluster, namespace, "nightly")
+    return found if len(found) == 2 else None
 
 
 def test_a_killed_jobs_retry_has_twice_its_limit(
@@ -152,7 +178,8 @@ def _run(  # noqa: PLR0913, PLR0917 - what a run is made of
     start_s = time.time() - hours_ago * 3600
     node = cluster.api.get("/api/v1/nodes")["items"][0]["metadata"]["name"]
     name = pod or f"nightly-{int(start_s // 60)}-bcdfg"
-    values = [peak_mib * MIB] * (RUN_S // RUN_STEP_S)
+    rows = RUN_S // RUN_STEP_S
+    values = [20 * MIB] * (rows - PEAK_ROWS) + [peak_mib * MIB] * PEAK_ROWS
     return backfill.container_memory(
         {"namespace": namespace, "pod": name, "node": node}, container, start_s, RUN_STEP_S, values
     )

@@ -16,9 +16,9 @@ from foresize_forecast.pods import Kill, PodView, Room
 from foresize_forecast.reasons import Reason
 from foresize_forecast.runreview import RunsKnown, review_runs, run_change, with_init
 from foresize_forecast.runs import RunHistory, upcoming
-from foresize_forecast.runs_digest import Pace, RunDigest, digest
+from foresize_forecast.runs_digest import Pace, PastRun, RunDigest, digest
 from foresize_forecast.sizes import MIB, ContainerPolicy, LimitStrategy, QosClass, Size, WorkloadPolicy
-from foresize_forecast.state import WorkloadState
+from foresize_forecast.state import RunsKept, WorkloadState
 from foresize_forecast.workload import Observation, Review
 
 PACE = Pace(60)
@@ -174,6 +174,23 @@ def test_a_run_without_a_kill_is_left_alone() -> None:
     assert run_change(going, found, seen(going), Room()) is None
 
 
+def test_a_run_gives_back_what_its_level_does_not_need() -> None:
+    """At 30 MiB, from where no run rose, its request falls; its limit stays, for nobody may be there to raise it."""
+    falls = np.concatenate([np.full(10, 100.0), np.full(10, 30.0)]) * mi(1)
+    runs = tuple(digest(NOW_S - DAY_S * n, falls, PACE) for n in (3, 2, 1))
+    going = pod(container(present=size(105, 105), running_since_s=NOW_S - 900.0))
+    observed = seen(going, recent={("web-abc-1", "app"): recent([30] * 20)})
+    found = decided(RunHistory(PACE, float(mi(512)), runs), None, observed)
+
+    change = run_change(going, found, observed, Room())
+
+    # 30 x 1.001 + 4 that no sample shows = 34.03, in units of 256 KiB 34.25.
+    assert isinstance(change, PodChange)
+    assert {"app": Size(mi(34.25), mi(105))} == change.sizes
+    doubtful = replace(observed, distrust="the newest sample is 400 s old")
+    assert run_change(going, found, doubtful, Room()) is None
+
+
 def test_a_slightly_lower_plan_moves_nothing() -> None:
     """Each run changes the plan a little: a fall of less than 5 % is not worth a write, a rise always is."""
     first = decided(nightly(100, 100, 110, declared_mib=512))
@@ -186,6 +203,19 @@ def test_a_slightly_lower_plan_moves_nothing() -> None:
     nearly = decided(nightly(99, 99, 109, declared_mib=512), first.state)
     assert size(147, 147) == nearly.verdicts["app"].target
     assert nearly.state.container("app").last_change == first.state.container("app").last_change
+
+
+def test_runs_that_have_to_be_remembered_are_until_the_window_has_passed() -> None:
+    """A group of pods has no other memory of them; once none is left the group itself is forgotten."""
+    past = tuple(PastRun(run.started_s, run.ended_s, run.peak_bytes) for run in nightly(100, 100, 110).runs)
+    plan = known(nightly(100, 100, 110))["app"]
+
+    kept = review_runs(WorkloadState(), seen(), {"app": replace(plan, past=past)}, WorkloadPolicy()).state
+    later = review_runs(kept, seen(), {}, WorkloadPolicy()).state
+    over = review_runs(kept, seen(), {"app": replace(plan, past=())}, WorkloadPolicy()).state
+
+    assert {"app": RunsKept(TEMPLATE, past)} == kept.runs == later.runs
+    assert {} == over.runs
 
 
 INIT = {"setup": size(64, 128)}
