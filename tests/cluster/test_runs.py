@@ -146,7 +146,7 @@ def test_init_containers_are_born_with_what_they_used(
         for row in _run(cluster, namespace, 3 - n, peak, name, "setup")
     ]
     web = workloads.deployment("web", Memhog({}, request="64Mi", limit="128Mi", replicas=0))
-    setup = Memhog({}, request="32Mi", limit="64Mi", container="setup").spec()
+    setup = Memhog({}, request="32Mi", limit="50Mi", container="setup").spec()
     setup.pop("readinessProbe")
     web["spec"]["template"]["spec"]["initContainers"] = [setup]
     cluster.apply(web, policy(history={"window": "1d", "step": "1m"}), namespace=namespace)
@@ -158,7 +158,7 @@ def test_init_containers_are_born_with_what_they_used(
 
     assert ("84480Ki", "84480Ki") == tuple(wait_for("an entry in MemorySizes", entry, 30)[part] for part in PARTS)
     body = pod(container("app", "64Mi", "128Mi"))
-    body["spec"]["initContainers"] = [container("setup", "32Mi", "64Mi")]
+    body["spec"]["initContainers"] = [container("setup", "32Mi", "50Mi")]
     sized = {"app": ("64Mi", "128Mi"), "setup": ("84480Ki", "84480Ki")}
     births = Births(cluster, namespace)
     wait_for("a pod with these sizes", lambda: sizes_of(births.create(body)) == sized, 20)
