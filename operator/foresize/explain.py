@@ -81,6 +81,10 @@ def _container(row: Json) -> Iterator[str]:
     if "lastChange" in row:
         change = row["lastChange"]
         yield f"  last change {change.get('at')}: {change.get('message', '')}"
+    if "hot" in row:
+        hot = row["hot"]
+        where = f"{hot['pod']} on node {hot.get('node', 'unknown')}"
+        yield f"  all pods are sized for {where}: it uses {hot['usage']}, a typical one {hot['typical']}"
     if "blocked" in row:
         yield f"  blocked: {row['blocked'].get('reason')}: {row['blocked'].get('message', '')}"
 

@@ -14,6 +14,7 @@ from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.runs_plan import Basis, RunPlan
 from foresize_forecast.sizes import Size, rounded_up
+from foresize_forecast.skew import hottest
 from foresize_forecast.state import ContainerState, Eviction
 from foresize_forecast.workload import Observation, Review
 
@@ -86,11 +87,23 @@ def _row(name: str, verdict: Verdict, look: Look) -> Json:
         "lastChange": _change(state),
         "blocked": _blocked([*look.blocked.values(), *([look.template] if look.template else [])]),
         "heap": _heap(name, look.seen),
+        "hot": None if look.plans else _hot(name, look.seen),
     }
     forecast = look.forecasts.get(name)
     if isinstance(forecast, Forecasted):
         row |= _forecast(forecast, now)
     return _bare(row | _run(look.plans.get(name)))
+
+
+def _hot(name: str, seen: Observation) -> Json | None:
+    """The pod that stands out, and where it is: its node may be what is different."""
+    usage = {of[0]: recent.usage_bytes for of, recent in seen.recent.items() if of[1] == name}
+    found = hottest({pod.name: usage[pod.name] for pod in seen.pods if pod.name in usage})
+    if found is None:
+        return None
+    node = next(pod.node for pod in seen.pods if pod.name == found.pod)
+    sizes = {"usage": quantity(rounded_up(found.usage_bytes)), "typical": quantity(rounded_up(found.typical_bytes))}
+    return {"pod": found.pod, "node": node, **sizes}
 
 
 def _run(plan: RunPlan | None) -> Json:

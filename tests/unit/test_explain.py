@@ -56,6 +56,15 @@ def explained(forecast: Forecasted, beginning: str = "") -> list[str]:
     return [line for line in sentences(whole) if line.startswith(beginning)]
 
 
+def test_explain_names_the_pod_for_which_all_are_sized() -> None:
+    """Where one stands out a reader is told which, and where it runs."""
+    hot = {"pod": "web-1", "node": "node-2", "usage": "400Mi", "typical": "115Mi"}
+    whole = {"metadata": {"namespace": "shop"}, "status": {"containers": [{"name": "app", "hot": hot}]}}
+
+    words = "  all pods are sized for web-1 on node node-2: it uses 400Mi, a typical one 115Mi"
+    assert words in list(sentences(whole))
+
+
 def test_peaks_are_whole_mebibytes() -> None:
     """A peak of 236 839 045 bytes (225.9 MiB) is shown as 226Mi: its other digits mean nothing."""
     status = shown(forecasted([200.0] * 12, level_mib=[236_839_045 / mi(1)] * 12))

@@ -7,16 +7,20 @@ from typing import Any
 
 import pytest
 
-from builders import NOW_S, container, forecasted, mi, pod, size
+from builders import NOW_S, container, forecasted, mi, pod, recent, size
 from foresize.forecasts import MAX_ROWS, Look, status_of, time_to_limit
 from foresize_forecast.heaps import Heap, Runtime
 from foresize_forecast.outlook import NoOutlook, Score, Shape, ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill
 from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.runs import RunHistory, upcoming
+from foresize_forecast.runs_digest import Pace
 from foresize_forecast.sizes import QosClass, Size, WorkloadPolicy
 from foresize_forecast.state import WorkloadState
 from foresize_forecast.workload import Observation, review
+
+PLAN = upcoming(RunHistory(Pace(60), 1.0, ()), NOW_S, 3600)
 
 
 def look(
@@ -124,6 +128,18 @@ def test_a_heap_that_bounds_itself_is_told() -> None:
 
     assert heap.words == row(replace(plain, seen=replace(plain.seen, pods=pods)))["heap"]
     assert "heap" not in row(plain)
+
+
+def test_a_hot_replica_is_told() -> None:
+    """Its name and node, beside what is typical; runs are at different points of their work, and none is hot."""
+    plain = look()
+    pods = tuple(pod(container("app", size(64, 512)), name=f"web-abc-{n}", node=f"node-{n}") for n in range(3))
+    samples = {(f"web-abc-{n}", "app"): recent([used]) for n, used in enumerate((80, 300, 100))}
+    busy = replace(plain, seen=replace(plain.seen, pods=pods, recent=samples))
+
+    assert {"pod": "web-abc-1", "node": "node-1", "usage": "300Mi", "typical": "100Mi"} == row(busy)["hot"]
+    assert "hot" not in row(plain)
+    assert "hot" not in row(replace(busy, plans={"app": PLAN}))
 
 
 def test_growth_is_told_of_what_grows() -> None:
