@@ -52,6 +52,7 @@ class TemplateNeeds:
         waits: why nothing may be written now: a rollout, a closed window; empty if something may.
         distrust: why nothing may be lowered; empty if it may.
         force: whether what another wrote is taken over.
+        killed: names of containers that were killed since the last write, where nothing else would raise their limit.
         written: the last write; None before the first.
     """
 
@@ -63,6 +64,7 @@ class TemplateNeeds:
     waits: str = ""
     distrust: str = ""
     force: bool = False
+    killed: frozenset[str] = frozenset()
     written: TemplateWrite | None = None
 
 
@@ -88,19 +90,27 @@ def planned(needs: TemplateNeeds, now_s: float) -> TemplatePlan:
     owned = None if needs.force or not others else Blocked(Obstacle.TEMPLATE_OWNED, _owned(others))
     if not differs:
         return TemplatePlan(blocked=owned)
-    if stop := _stop(needs, now_s):
+    cures = any(_raises(ours[name].size, wanted[name]) for name in needs.killed & wanted.keys())
+    if stop := _stop(needs, now_s, cures=cures):
         return TemplatePlan(blocked=owned or stop)
     return TemplatePlan({name: size for name, size in wanted.items() if size != NOTHING}, owned)
 
 
-def _stop(needs: TemplateNeeds, now_s: float) -> Blocked | None:
-    """Why nothing at all is written now."""
+def _raises(present: Size, wanted: Size) -> bool:
+    before, after = present.limit_bytes, wanted.limit_bytes
+    return before is not None and after is not None and after > before
+
+
+def _stop(needs: TemplateNeeds, now_s: float, *, cures: bool) -> Blocked | None:
+    """Why nothing at all is written now; what cures a kill does not wait for a day, a window or a stuck rollout."""
     if needs.qos is QosClass.BEST_EFFORT:
         words = "a size would make its BestEffort pods Burstable: give its template a cpu request"
         return Blocked(Obstacle.BEST_EFFORT, words)
     last = needs.written
     if last is not None and last.message and now_s - last.at_s < RETRY_S:
         return Blocked(Obstacle.TEMPLATE_REFUSED, last.message)
+    if cures:
+        return None
     if last is not None and last.done and now_s - last.at_s < COOLDOWN_S:
         return Blocked(Obstacle.TEMPLATE_WAITS, "its template was written less than a day ago")
     return Blocked(Obstacle.TEMPLATE_WAITS, needs.waits) if needs.waits else None

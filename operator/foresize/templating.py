@@ -92,8 +92,17 @@ def needs(managed: Managed, look: Look, past: Sequence[Past]) -> TemplateNeeds:
         waits=managed.distrust or (held.message if held else ""),
         distrust=seen.distrust,
         force=managed.policy.template_force,
+        killed=frozenset() if policy.in_place else _killed(look),
         written=look.review.state.template,
     )
+
+
+def _killed(look: Look) -> frozenset[str]:
+    """Containers that were killed since the template was last written."""
+    state = look.review.state
+    since_s = state.template.at_s if state.template is not None else 0.0
+    kills = {name: state.container(name).kills for name in look.review.verdicts}
+    return frozenset(name for name, each in kills.items() if each and each[-1].at_s > since_s)
 
 
 def _proven(look: Look) -> Proven:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
 from typing import Any
 
 import pytest
+from kubernetes.utils import parse_quantity
 
 from foresize_dev import helm, workloads
 from foresize_dev.cluster import Cluster, KubectlError
@@ -15,7 +17,7 @@ from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
 from proofs import deeds, see_passes
 from releases import release
-from scenes import condition, past, policy, sizes
+from scenes import MIB, condition, past, policy, sizes
 
 Json = dict[str, Any]
 ABSENT = (None, None)
@@ -53,6 +55,27 @@ def test_a_template_is_written_once_and_its_owner_goes_first(
     assert [("deployments", "web")] == [
         (each.resource, each.name) for each in deeds(cluster, started, namespace, since) if each.code < 300
     ]
+
+
+def test_a_template_whose_limit_kills_is_raised_at_once(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Nothing else would raise it where running pods are left alone: the next template has twice what killed."""
+    pod = _deploy(cluster, namespace, "web")
+    cluster.apply(policy(apply={"template": True}), namespace=namespace)
+    operator(prometheus(history=past(pod, 60)).url, inventory_interval="1s")
+    [born] = wait_for("the new pod", lambda: _others(cluster, namespace, pod), 60)
+    [born] = workloads.wait_until_ready(cluster, namespace, "web")
+    limit = workloads.limit_bytes(born)
+    assert limit is not None
+    with suppress(OSError):  # killed before it answers
+        workloads.hold(born, f"{2 * limit // MIB}Mi")
+
+    def raised() -> bool:
+        written = _template(cluster, namespace, "web")[1]
+        return written is not None and int(parse_quantity(written)) == 2 * limit
+
+    wait_for("a template of twice the limit", raised, 40)
 
 
 def test_templates_go_back_to_what_their_owners_wrote(

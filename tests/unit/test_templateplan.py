@@ -77,6 +77,16 @@ def test_one_write_a_day() -> None:
     assert planned(needs(**far), NOW_S + COOLDOWN_S).sizes
 
 
+def test_what_cures_a_kill_waits_for_nothing() -> None:
+    """Killed at the limit that was written an hour ago, in a rollout that is stuck by it: raised now, not tomorrow."""
+    low = {"held": {"app": Held(size(190, 250))}, "written": TemplateWrite(NOW_S, done=True), "waits": "a rollout"}
+
+    assert not planned(needs(**low), NOW_S + 60).sizes
+    assert {"app": size(200, 300)} == planned(needs(**low, killed=frozenset({"app"})), NOW_S + 60).sizes
+    enough = low | {"held": {"app": Held(size(90, 300))}, "killed": frozenset({"app"})}
+    assert not planned(needs(**enough), NOW_S + 60).sizes  # its limit is no lower than wanted: no cure
+
+
 def test_a_write_that_may_not_have_been_made_is_made_again() -> None:
     """The operator died between writing its intent and the template: sent again, the API server changes nothing."""
     assert planned(needs(written=TemplateWrite(NOW_S)), NOW_S + 5).sizes
