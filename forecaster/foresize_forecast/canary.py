@@ -33,7 +33,7 @@ def advanced(
     Args:
         before: where it stood; None where there was none.
         limit_bytes: the container's target; None without a limit.
-        worn: its living pods, each with this container.
+        worn: its living pods, each with this container; without those of revisions that are not lowered yet.
         pace: of its policy.
         now_s: Unix seconds.
 
@@ -52,7 +52,7 @@ def advanced(
     if any(_fails(each, before) for each in there if each[0].uid in before.pods):
         return replace(before, stage=Stage.FAILED, began_s=now_s, pods=(), failures=before.failures + 1)
     if limit_bytes >= before.held_bytes or len(there) < 2:  # noqa: PLR2004 - one pod has no others
-        return Canary(Stage.ALL, limit_bytes)
+        return _all(before, limit_bytes, there)
     if limit_bytes < before.limit_bytes - MIB:
         return _first(before, limit_bytes, there, pace, now_s)
     return _watched(replace(before, limit_bytes=limit_bytes), there, pace, now_s)
@@ -86,12 +86,24 @@ def _begun(
     before: Canary | None, limit_bytes: int, there: Sequence[Wearer], pace: WorkloadPolicy, now_s: float
 ) -> Canary:
     """The first stage where pods would be lowered to what none has proven; what was raised needs no stages."""
-    proven = before is not None and before.stage is Stage.ALL and limit_bytes >= before.limit_bytes - MIB
-    lowered = [limit for _, c in there if (limit := c.size.limit_bytes) is not None and limit > limit_bytes + MIB]
+    lowered = [
+        (pod.revision, limit)
+        for pod, c in there
+        if (limit := c.size.limit_bytes) is not None and limit > limit_bytes + MIB
+    ]
+    borne = before is not None and before.stage is Stage.ALL and limit_bytes >= before.limit_bytes - MIB
+    proven = borne and before is not None and {revision for revision, _ in lowered} <= {before.revision}
     if proven or not lowered or len(there) < 2:  # noqa: PLR2004 - one pod has no others
-        return Canary(Stage.ALL, limit_bytes)
-    held = replace(before or Canary(Stage.FIRST, limit_bytes), held_bytes=max(lowered), pods=())
+        return _all(before, limit_bytes, there)
+    held = replace(before or Canary(Stage.FIRST, limit_bytes), held_bytes=max(limit for _, limit in lowered), pods=())
     return _first(held, limit_bytes, there, pace, now_s)
+
+
+def _all(before: Canary | None, limit_bytes: int, there: Sequence[Wearer]) -> Canary:
+    """All may have it: said of the newest revision that is there."""
+    newest = max((pod for pod, _ in there), key=lambda pod: pod.created_s, default=None)
+    known = before.revision if before is not None else ""
+    return Canary(Stage.ALL, limit_bytes, revision=known if newest is None else newest.revision)
 
 
 def _first(before: Canary, limit_bytes: int, there: Sequence[Wearer], pace: WorkloadPolicy, now_s: float) -> Canary:
@@ -114,7 +126,7 @@ def _watched(canary: Canary, there: Sequence[Wearer], pace: WorkloadPolicy, now_
         return canary
     share = max(pace.canary, int(SHARE * len(there)))
     if canary.stage is Stage.SHARE or share <= len(trying):
-        return Canary(Stage.ALL, canary.limit_bytes)
+        return _all(canary, canary.limit_bytes, there)
     pods = _chosen(canary.pods, (), canary, there, share)
     return replace(canary, stage=Stage.SHARE, began_s=now_s, worn_since_s=0.0, pods=pods)
 

@@ -59,6 +59,8 @@ class Canary:
     """Uids of those that may have it."""
     failures: int = 0
     """In a row."""
+    revision: str = ""
+    """Whose pods have it, at the last stage: another image has proven nothing."""
 
 
 @dataclass(frozen=True, slots=True)

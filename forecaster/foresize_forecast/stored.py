@@ -173,6 +173,7 @@ def _dump_canary(canary: Canary | None) -> dict[str, Any] | None:
             "wornSince": canary.worn_since_s,
             "pods": list(canary.pods),
             "failures": canary.failures,
+            "revision": canary.revision,
         }
     )
 
@@ -188,6 +189,7 @@ def _load_canary(stored: Mapping[str, Any] | None) -> Canary | None:
         worn_since_s=stored.get("wornSince", 0.0),
         pods=tuple(stored.get("pods", [])),
         failures=stored.get("failures", 0),
+        revision=stored.get("revision", ""),
     )
 
 

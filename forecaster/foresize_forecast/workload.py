@@ -96,7 +96,8 @@ def review(
         policies = (policy, asked.for_qos(seen.qos))
         known = state.container(name)
         verdict, remembered = decide(known, _evidence(name, seen, known), forecast, policies, seen.now_s)
-        worn = [(pod, view) for pod in seen.pods if (view := pod.container(name)) is not None]
+        lowerable = [pod for pod in seen.pods if proven(state, pod.revision, seen.now_s).limit]
+        worn = [(pod, view) for pod in lowerable if (view := pod.container(name)) is not None]
         spread = canary.advanced(known.canary, verdict.target.limit_bytes, worn, policy, seen.now_s)
         verdicts[name] = _born_as_others(verdict, spread, policies[1], seen.bounds)
         state = state.with_container(name, replace(remembered, canary=spread))

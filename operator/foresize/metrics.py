@@ -24,6 +24,12 @@ RESIZES = Counter(
 BLOCKED = Gauge(
     "foresize_pods_blocked", "Pods that cannot have their target now, by obstacle.", ("obstacle",), registry=REGISTRY
 )
+TEMPLATES = Counter(
+    "foresize_template_writes_total",
+    "Pod templates asked of the API server, by how they ended.",
+    ("result",),
+    registry=REGISTRY,
+)
 EVICTIONS = Counter(
     "foresize_evictions_total",
     "Evictions asked of the API server, by why and how they ended.",

@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from foresize import metrics
 from foresize.attend import REMEMBERED, Attendant
 from foresize.events import Events
 from foresize.forecasts import Look
@@ -50,6 +51,7 @@ class Templater:
         with self._attendant.alone(managed.key):
             self._remember(managed, TemplateWrite(now_s))
             refused = write(self._api, self._fence, managed.workload, plan.sizes, force=managed.policy.template_force)
+            metrics.TEMPLATES.labels("refused" if refused else "accepted").inc()
             words = "" if refused is None else refused.message[:REMEMBERED]
             made = TemplateWrite(now_s, done=refused is None, message=words)
             state = replace(self._records.state(managed.key), template=made)
