@@ -39,6 +39,10 @@ class Watch:
         """Those of a controller."""
         return tuple(pod for pod in self.pods if (pod.namespace, pod.owner) == (namespace, owner))
 
+    def pods_within(self, namespace: str) -> tuple[PodView, ...]:
+        """Those of a namespace."""
+        return tuple(pod for pod in self.pods if pod.namespace == namespace)
+
     def killed(self) -> tuple[PodView, ...]:
         """None of them has ended."""
         return ()

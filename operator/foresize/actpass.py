@@ -200,7 +200,7 @@ class ActPass:
         """The living pods of a workload, as the watch knows them now."""
         if managed.workload.api_version in {BUILT_IN_VERSION, BATCH_VERSION}:
             return self._watch.pods_of(*managed.key)
-        return tuple(pod for pod in self._watch.snapshot().values() if managed.owns(pod))
+        return tuple(pod for pod in self._watch.pods_within(managed.key[0]) if managed.owns(pod))
 
     def _senses(self, managed: Managed, samples: NewestSamples, alarm: str) -> Senses:
         foreseen = self._forecasts.foreseen.get(managed.key, Foreseen())

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
 
+from foresize.forecasts import RUNS
 from foresize.kubeapi import ApiError, NotFound, connect
 from foresize.quantities import memory_bytes, people
 from foresize.records import API_VERSION, object_name
@@ -68,7 +69,9 @@ def _container(row: Json) -> Iterator[str]:
     yield f"{row['name']}: request {row.get('request', 'none')}, limit {row.get('limit', 'none')}"
     yield f"  wanted: request {row.get('wantedRequest', 'none')}, limit {row.get('wantedLimit', 'none')}"
     yield f"  why: {row.get('reason')}: {row.get('message', '')}"
-    if "peak" in row:
+    if row.get("model") == RUNS:
+        yield f"  runs: the highest that speaks for the next one, with its room, peaked at {row.get('peak')}"
+    elif "peak" in row:
         yield f"  forecast: a peak of {row['peak']} at {row.get('peakAt')} by {row.get('model')}{_tested(row)}"
         yield f"  shape: {row.get('shape')}{_growth(row)}, {row.get('historyDays')} days of history"
         steps = [f"{step.get('request')} from {step.get('at')}" for step in row.get("plan") or []]

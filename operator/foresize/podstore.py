@@ -28,6 +28,7 @@ class Pods:
         self._lock = threading.Lock()
         self._known: dict[str, Known] = {}
         self._owned: defaultdict[tuple[str, str], dict[str, PodView]] = defaultdict(dict)
+        self._within: defaultdict[str, dict[str, PodView]] = defaultdict(dict)
         self._killed: dict[str, PodView] = {}
         """Pods that ended for good by a kill and are still there."""
         self._requested: Counter[str] = Counter()
@@ -45,6 +46,7 @@ class Pods:
             if now.view is None:
                 return before
             if not now.finished:
+                self._within[now.namespace][uid] = now.view
                 for owner in _owners(now.view):
                     self._owned[now.namespace, owner][uid] = now.view
             elif any(each.last_kill for each in now.view.containers):
@@ -67,7 +69,12 @@ class Pods:
     def snapshot(self) -> dict[str, PodView]:
         """Managed pods that have not finished, by uid."""
         with self._lock:
-            return {uid: each for pods in self._owned.values() for uid, each in pods.items()}
+            return {uid: each for pods in self._within.values() for uid, each in pods.items()}
+
+    def within(self, namespace: str) -> tuple[PodView, ...]:
+        """Those of a namespace that have not finished."""
+        with self._lock:
+            return tuple(self._within.get(namespace, {}).values())
 
     def owned(self, namespace: str, owner: str) -> tuple[PodView, ...]:
         """Those of a controller."""
@@ -93,6 +100,9 @@ class Pods:
             del self._requested[known.node]
         self._killed.pop(uid, None)
         if known.view is not None and not known.finished:
+            del self._within[known.namespace][uid]
+            if not self._within[known.namespace]:
+                del self._within[known.namespace]
             for key in [(known.namespace, owner) for owner in _owners(known.view)]:
                 del self._owned[key][uid]
                 if not self._owned[key]:

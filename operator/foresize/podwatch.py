@@ -101,6 +101,10 @@ class PodWatch:
         """Managed pods that have not finished, by uid."""
         return self._pods.snapshot()
 
+    def pods_within(self, namespace: str) -> tuple[PodView, ...]:
+        """Managed pods of a namespace that have not finished."""
+        return self._pods.within(namespace)
+
     def pods_of(self, namespace: str, owner: str) -> tuple[PodView, ...]:
         """Managed pods of a controller (`Kind/name`) that have not finished."""
         return self._pods.owned(namespace, owner)

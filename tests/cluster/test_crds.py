@@ -59,6 +59,14 @@ def row(**fields: object) -> Json:
             r"target\.ref\.kind must be a workload such as Deployment",
         ),
         (
+            {"target": {**REF, "groupBy": "job"}},
+            r"target\.groupBy groups the pods that target\.selector finds: remove ref, or groupBy",
+        ),
+        (
+            {"target": {"selector": {}, "groupBy": "job name"}},
+            r"target\.groupBy must be the name of a label, for example app\.kubernetes\.io/name",
+        ),
+        (
             {"target": {"selector": {"matchExpressions": [{"key": "team", "operator": "In"}]}}},
             r"operator In and NotIn need values",
         ),

@@ -65,6 +65,15 @@ def test_explain_names_the_pod_for_which_all_are_sized() -> None:
     assert words in list(sentences(whole))
 
 
+def test_explain_tells_of_runs() -> None:
+    """They have no forecast with a time and a shape: what peaked before them is what there is to tell."""
+    row = {"name": "app", "peak": "79Mi", "model": "Runs", "reason": "Forecast", "message": "from 3 runs"}
+    said = list(sentences({"metadata": {"namespace": "shop"}, "status": {"containers": [row]}}))
+
+    assert "  runs: the highest that speaks for the next one, with its room, peaked at 79Mi" in said
+    assert not any("None" in line for line in said[1:])
+
+
 def test_peaks_are_whole_mebibytes() -> None:
     """A peak of 236 839 045 bytes (225.9 MiB) is shown as 226Mi: its other digits mean nothing."""
     status = shown(forecasted([200.0] * 12, level_mib=[236_839_045 / mi(1)] * 12))
