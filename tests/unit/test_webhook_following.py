@@ -44,10 +44,13 @@ class Server:
             raise found
         return found
 
-    async def watch(self, path: str, *, silence_s: float, metadata_only: bool, **query: str) -> AsyncIterator[Json]:
+    async def watch(
+        self, path: str, opened: Callable[[], None], *, silence_s: float, metadata_only: bool, **query: str
+    ) -> AsyncIterator[Json]:
         """The next watch; after the last one nothing comes any more."""
         assert (path, metadata_only, silence_s) == ("/things", False, 90.0)
         self.asked.append(query)
+        opened()
         if not self._watches:
             await asyncio.Event().wait()
         for each in self._watches.pop(0):
@@ -149,6 +152,19 @@ def test_an_api_server_that_is_not_there_is_waited_for(monkeypatch: pytest.Monke
     one = follow(server, lambda one: names(one) == {"b": 2})
 
     assert one.synced
+
+
+def test_a_watch_that_begins_is_word_of_the_api_server() -> None:
+    """Nothing may change for hours, and then there are no bookmarks either: it is enough that the server agreed."""
+    server = Server([page(1)], [[], []])
+    heard: list[float] = []
+
+    def again(one: Follow[Any]) -> bool:
+        heard.append(one.heard_s)
+        return len(server.asked) == 4
+
+    follow(server, again)
+    assert heard[-1] > min(each for each in heard if each)
 
 
 def test_what_cannot_be_read_is_not_known() -> None:

@@ -28,6 +28,7 @@ def test_the_api_server_is_asked_as_a_pod_does(tmp_path: Path) -> None:
     (tmp_path / "ca.crt").write_bytes(authority)
     (tmp_path / "token").write_text("first\n")
     seen: list[tuple[str, str]] = []
+    began: list[int] = []
 
     async def things(request: web.Request) -> web.StreamResponse:
         seen.append((request.headers["Authorization"], request.headers["Accept"]))
@@ -50,13 +51,14 @@ def test_the_api_server_is_asked_as_a_pod_does(tmp_path: Path) -> None:
                 await api.page("/things", metadata_only=True)
             assert refused.value.status == 403
             (tmp_path / "token").write_text("second\n")
-            events = [each async for each in api.watch("/things", silence_s=5)]
+            events = [each async for each in api.watch("/things", lambda: began.append(1), silence_s=5)]
         assert [each["object"] for each in events] == [1, 2]
         with pytest.raises(ApiError, match="API server not reached"):
             async with ApiServer(f"https://localhost:{free_port()}", tmp_path) as api:
                 await api.page("/things")
 
     asyncio.run(run())
+    assert len(began) == 1
     assert [token for token, _ in seen] == ["Bearer first", "Bearer second"]
     assert "PartialObjectMetadataList" in seen[0][1]
 
@@ -80,7 +82,7 @@ def test_a_silent_watch_is_given_up(tmp_path: Path) -> None:
         shown.show(pair)
         async with serving(application, shown) as port, ApiServer(f"https://localhost:{port}", tmp_path) as api:
             with pytest.raises(ApiError, match="watch of /things ended"):
-                [each async for each in api.watch("/things", silence_s=0.1)]
+                [each async for each in api.watch("/things", lambda: None, silence_s=0.1)]
 
     asyncio.run(run())
 

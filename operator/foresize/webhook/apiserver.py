@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import os
 import ssl
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -72,9 +72,16 @@ class ApiServer:
         return await self._json("GET", path, query, accept=accept)
 
     async def watch(
-        self, path: str, *, silence_s: float, metadata_only: bool = False, **query: str
+        self, path: str, opened: Callable[[], None], *, silence_s: float, metadata_only: bool = False, **query: str
     ) -> AsyncIterator[Json]:
         """The events of a watch, each as soon as its line is there, until the server ends it.
+
+        Args:
+            path: of the collection.
+            opened: called when the server has agreed, which may be long before the first event.
+            silence_s: a watch that brings nothing for so long is given up.
+            metadata_only: ask for names, labels and annotations alone.
+            query: further parameters.
 
         Raises:
             ApiError: it was refused, broke off, was silent for longer than a live one is, or sent what is no JSON.
@@ -85,6 +92,7 @@ class ApiServer:
         try:
             async with self._open("GET", path, {"watch": "true", **query}, timeout=timeout, accept=accept) as response:
                 await _check(response)
+                opened()
                 async for chunk in response.content.iter_any():
                     *lines, buffered = (buffered + chunk).split(b"\n")
                     for line in lines:

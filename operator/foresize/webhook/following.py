@@ -21,7 +21,7 @@ PAGE = 100
 WATCH_S = 300
 """How long the API server keeps one watch open."""
 SILENCE_S = 90.0
-"""A live watch brings a bookmark about once a minute."""
+"""A live watch brings a bookmark about once a minute, once anything of its kind has changed."""
 BACKOFF_FIRST_S = 0.1
 BACKOFF_LAST_S = 5.0
 GONE = 410
@@ -87,13 +87,15 @@ class Follow(Generic[T]):
                 break
             more = {"continue": rest}
         self.objects, self._version = found, page["metadata"]["resourceVersion"]
-        self.synced, self.heard_s = True, time.monotonic()
+        self.synced = True
+        self._heard()
         self._changed()
 
     async def _watch(self) -> None:
         heard = False
         async for event in self._api.watch(
             self._path,
+            self._heard,
             silence_s=SILENCE_S,
             metadata_only=self._metadata_only,
             allowWatchBookmarks="true",
@@ -110,7 +112,8 @@ class Follow(Generic[T]):
         if kind == "ERROR":
             self._version = ""
             raise ApiError(thing.get("code", 0), thing.get("message", "the watch failed"))
-        self._version, self.heard_s = thing["metadata"]["resourceVersion"], time.monotonic()
+        self._version = thing["metadata"]["resourceVersion"]
+        self._heard()
         if kind == "BOOKMARK":
             return
         if kind == "DELETED":
@@ -118,6 +121,9 @@ class Follow(Generic[T]):
         else:
             self._keep(self.objects, thing)
         self._changed()
+
+    def _heard(self) -> None:
+        self.heard_s = time.monotonic()
 
     def _keep(self, objects: dict[Key, T], thing: Json) -> None:
         try:

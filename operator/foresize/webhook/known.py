@@ -16,7 +16,7 @@ NAME = "foresize"
 SIZES_PATH = "/apis/foresize.dev/v1alpha1/memorysizes"
 NAMESPACES_PATH = "/api/v1/namespaces"
 TRUSTED_S = 180.0
-"""What was heard longer ago may have been taken back since: a live watch brings word each minute."""
+"""What was heard longer ago may have been taken back since: a watch brings word each minute, or is begun anew."""
 
 
 class Known:

@@ -17,7 +17,7 @@ from foresize.webhook.serving import Shown
 logger = logging.getLogger(__name__)
 
 PATH = "/size"
-LARGEST_BYTES = 16 << 20
+LARGEST_BYTES = 8 << 20
 """A request to the API server has 3 MiB at most, and a review holds the object with its defaults."""
 KEEP_ALIVE_S = 300.0
 DOUBTS_PER_MINUTE = 6
