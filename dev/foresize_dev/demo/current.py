@@ -125,7 +125,7 @@ def _agreed(context: str) -> bool:
 
 def _install() -> None:
     _helm("upgrade", "--install", RELEASE, str(CHART), "--namespace", cast.NAMESPACE, "--create-namespace", "--set",
-          f"operator.enabled=false,fullnameOverride={ACCOUNT}")  # fmt: skip
+          f"operator.enabled=false,admission.webhook.replicas=0,fullnameOverride={ACCOUNT}")  # fmt: skip
 
 
 def _start_operator(prometheus_url: str) -> None:
