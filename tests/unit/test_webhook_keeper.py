@@ -126,20 +126,20 @@ def test_two_replicas_have_one_certificate() -> None:
     assert cluster.writes == writes, "nothing is due"
 
 
-@settings(max_examples=8, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(st.integers(0, 1 << 32))
 def test_no_moment_is_without_a_certificate_that_is_believed(seed: int) -> None:
-    """Watches lag, the API server fails, replicas pause: through four lives each shows what is believed."""
+    """Watches lag, the API server fails, replicas pause: through three lives each shows what is believed."""
     random = Random(seed)  # noqa: S311 - draws delays, guards nothing
     cluster = Cluster()
     replicas = [Replica(cluster), Replica(cluster)]
     settle(cluster, *replicas)
     seen = set()
     now_s = START_S
-    while now_s < START_S + 4 * LIFE_S:
-        now_s += random.uniform(5, 20)
+    while now_s < START_S + 3 * LIFE_S:
+        now_s += random.uniform(3, 12)
         cluster.broken = random.random() < 0.1
-        for each in random.sample(replicas, random.choice((0, 1, 2))):
+        for each in [one for one in replicas if random.random() < 0.7]:
             for see in (each.see_secret, each.see_told):
                 if random.random() < 0.7:
                     see()
@@ -151,7 +151,7 @@ def test_no_moment_is_without_a_certificate_that_is_believed(seed: int) -> None:
         seen.add(cluster.secret["data"]["tls.crt"])
 
     # Each is followed after 0.62 of a life at the earliest, for 0.05 of it had passed when it was made.
-    assert 5 <= len(seen) <= 7
+    assert 4 <= len(seen) <= 5
 
 
 def test_an_authority_that_somebody_took_away_is_told_again() -> None:

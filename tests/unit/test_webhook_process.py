@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -17,6 +18,7 @@ from aiohttp import web
 
 from foresize.webhook.apiserver import ApiError, ApiServer, in_cluster
 from foresize.webhook.certificates import made
+from foresize.webhook.logs import JsonLines
 from foresize.webhook.options import parse
 from foresize.webhook.serving import Shown
 from webhooking import LIFE_S, NAMES, REVIEW, asked, free_port, serving, trusting
@@ -182,3 +184,22 @@ def test_it_answers_on_after_it_was_told_to_end(tmp_path: Path) -> None:
         finally:
             process.kill()
     assert process.returncode == 0, said
+
+
+def test_log_lines_are_like_the_operators(capsys: pytest.CaptureFixture[str]) -> None:
+    """In JSON each is one object with message, severity and timestamp, a traceback within the message."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonLines())
+    logger = logging.getLogger("of this test")
+    logger.addHandler(handler)
+    try:
+        int("odd")
+    except ValueError:
+        logger.exception("it %s", "failed")
+    finally:
+        logger.removeHandler(handler)
+    line = json.loads(capsys.readouterr().err)
+
+    assert (line["severity"], line["message"].splitlines()[0]) == ("error", "it failed")
+    assert line["message"].endswith("invalid literal for int() with base 10: 'odd'")
+    assert line.keys() == {"message", "severity", "timestamp"}

@@ -10,6 +10,7 @@ import sys
 from foresize.webhook.apiserver import ApiError, ApiServer, in_cluster
 from foresize.webhook.keeper import Keeper
 from foresize.webhook.known import Known
+from foresize.webhook.logs import configure
 from foresize.webhook.mounted import Mounted
 from foresize.webhook.options import Options, parse
 from foresize.webhook.server import Probes, Reviews, listen
@@ -22,7 +23,7 @@ FAILED = 1
 def main() -> None:
     """Run until a signal ends it."""
     options = parse(sys.argv[1:])
-    logging.basicConfig(level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(message)s")
+    configure(options.log_format, options.log_level)
     try:
         asyncio.run(serve(options))
     except* (ApiError, OSError) as errors:

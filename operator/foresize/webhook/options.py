@@ -10,6 +10,7 @@ from pathlib import Path
 from foresize.durations import seconds
 from foresize.webhook.apiserver import ACCOUNT
 from foresize.webhook.keeper import Names
+from foresize.webhook.logs import FORMATS
 
 SHORTEST_LIFE, LONGEST_LIFE = "20s", "52w"
 """X.509 counts whole seconds, and the shares of a life that are waited for must be some of them."""
@@ -27,6 +28,7 @@ class Options:
     certificate_folder: Path | None
     account_folder: Path
     drain_s: int
+    log_format: str
     log_level: str
 
 
@@ -41,6 +43,7 @@ def parse(arguments: Sequence[str]) -> Options:
         certificate_folder=given.certificate_folder,
         account_folder=given.account_folder,
         drain_s=given.drain,
+        log_format=given.log_format,
         log_level=given.log_level,
     )
 
@@ -67,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--certificate-folder", type=Path, help="with tls.crt and tls.key that somebody else keeps; else its own")
     add("--account-folder", type=Path, default=ACCOUNT, help="with token and ca.crt (default: %(default)s)")
     add("--drain", type=_seconds, default="10s", metavar="DURATION", help="how long it answers on after SIGTERM")
+    add("--log-format", choices=FORMATS, default="plain", help="how log lines are written (default: %(default)s)")
     add("--log-level", choices=LOG_LEVELS, default="info", help="least important lines (default: %(default)s)")
     return parser
 
