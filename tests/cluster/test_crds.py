@@ -240,4 +240,4 @@ def test_examples_can_be_applied(cluster: Cluster, namespace: str, example: Path
 
 def test_there_are_examples() -> None:
     """The examples that the test above applies exist."""
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 8

@@ -8,7 +8,7 @@ import numpy as np
 
 from foresize_forecast.prometheus.samples import Samples
 from foresize_forecast.runs_digest import Pace, PastRun, RunDigest, digest
-from foresize_forecast.series import Grid
+from foresize_forecast.series import FloatArray, Grid, IntArray
 
 STEP_S = 60
 """Widest interval in which runs are read: a level is the highest of a minute."""
@@ -37,8 +37,9 @@ def ended_runs(pods: Mapping[str, Samples], grid: Grid) -> tuple[RunDigest, ...]
         pods: samples of one container, by pod, at the ends of the grid's intervals.
         grid: the window.
     """
-    found = sorted(_digests(pods, grid), key=lambda run: (run.ended_s, run.started_s))
-    return tuple(found[-MOST_RUNS:])
+    pace = Pace(grid.step_s)
+    ended = sorted(_ended(pods, grid), key=lambda run: (int(run[0][-1]), int(run[0][0])))
+    return tuple(_digest(columns, values, grid, pace) for columns, values in ended[-MOST_RUNS:])
 
 
 def remembered(kept: Iterable[PastRun], fresh: Iterable[RunDigest], since_s: float, most: int) -> tuple[PastRun, ...]:
@@ -55,12 +56,15 @@ def remembered(kept: Iterable[PastRun], fresh: Iterable[RunDigest], since_s: flo
     return tuple(known[-most:])
 
 
-def _digests(pods: Mapping[str, Samples], grid: Grid) -> Iterator[RunDigest]:
-    pace = Pace(grid.step_s)
+def _ended(pods: Mapping[str, Samples], grid: Grid) -> Iterator[tuple[IntArray, FloatArray]]:
+    """Columns and values of the pods that began in the window and have ended."""
     for samples in pods.values():
         columns, values = samples.on(grid)
-        if not columns.size or columns[0] == 0 or (grid.count - 1 - columns[-1]) * grid.step_s < ENDED_AFTER_S:
-            continue
-        usage = np.full(int(columns[-1] - columns[0]) + 1, np.nan)
-        usage[columns - columns[0]] = values
-        yield digest(float(grid.start_s + int(columns[0]) * grid.step_s), usage, pace)
+        if columns.size and columns[0] > 0 and (grid.count - 1 - columns[-1]) * grid.step_s >= ENDED_AFTER_S:
+            yield columns, values
+
+
+def _digest(columns: IntArray, values: FloatArray, grid: Grid, pace: Pace) -> RunDigest:
+    usage = np.full(int(columns[-1] - columns[0]) + 1, np.nan)
+    usage[columns - columns[0]] = values
+    return digest(float(grid.start_s + int(columns[0]) * grid.step_s), usage, pace)
