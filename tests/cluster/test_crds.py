@@ -178,13 +178,14 @@ def test_defaults_are_written_out(cluster: Cluster, namespace: str) -> None:
     assert stored["spec"] == {
         "target": REF,
         "paused": False,
-        "apply": {"atCreation": False, "running": "None", "template": False},
+        "apply": {"atCreation": False, "running": "None", "template": False, "templateForce": False},
         "containers": [{"name": "*", "min": "256Ki", "request": {"overrun": 0.03}, "limit": limit}],
         "history": {"window": "14d", "step": "5m", "metric": "WorkingSet"},
         "horizon": "24h",
         "startup": {"ignore": "5m"},
         "pace": {"lead": "10m", "cooldown": "2h"},
         "leak": {"action": "Alert"},
+        "disruption": {"after": "5m", "evictionsPerHour": 6},
     }
 
 

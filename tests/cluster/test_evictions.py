@@ -12,12 +12,14 @@ from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.operator_process import Operator
 from foresize_dev.waiting import wait_for
+from holdup import Holdup, holding
 from proofs import see_passes
 from scenes import MIB, deploy, events, forecast, past, policy, sizes
 
 Json = dict[str, Any]
 MOVES = {"atCreation": True, "running": "InPlaceOrEvict"}
 AT_ONCE = {"after": "1s"}
+EVICTION = "pods/eviction"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -51,7 +53,8 @@ def test_what_holds_an_eviction_is_said_and_nothing_is_evicted_twice(
 ) -> None:
     """No place, a closed window, a spent budget, a single replica, a PodDisruptionBudget: each held, and said by name.
 
-    Then the operator is killed with the intent on record, and killed again once the pod goes: one eviction in all.
+    Then the operator is killed between the intent and the eviction, and the next one between the eviction and its
+    report: the pod is evicted once.
     """
     solo = deploy(cluster, namespace, "solo")
     pod = _crowded(cluster, namespace)
@@ -75,18 +78,22 @@ def test_what_holds_an_eviction_is_said_and_nothing_is_evicted_twice(
         cluster.apply(_everything(), namespace=namespace)
         _said(cluster, namespace, "Refused", "The disruption budget web needs 2 healthy pods and has 2 currently")
         assert {429} == {each.code for each in _evictions(cluster, started, namespace, since, refused=True)}
-        started.kill()
-        cluster.kubectl("delete", "poddisruptionbudget/web", "-n", namespace)
-        started.forget_lease()
-        started.start()
+        with holding(cluster, namespace) as holdup:
+            holdup.catch(lambda resource: resource == EVICTION)
+            cluster.kubectl("delete", "poddisruptionbudget/web", "-n", namespace)
+            _die_when_caught(started, holdup)
+            [intent] = forecast(cluster, namespace)["state"]["evictions"]
+            assert intent["uid"] in before
+            assert [] == _evictions(cluster, started, namespace, since)
 
-        wait_for("the eviction", lambda: _evictions(cluster, started, namespace, since), 40, every_s=0.01)
-        started.kill()
-        started.forget_lease()
-        started.start()
-        wait_for("a pod on the other node", lambda: _on(cluster, namespace, SECOND), 30)
-        workloads.wait_until_ready(cluster, namespace, "web", 2)
-        see_passes(started)
+            holdup.catch(lambda resource: resource != EVICTION and EVICTION in holdup.allowed)
+            _start_anew(started)
+            _die_when_caught(started, holdup)
+            assert [intent["uid"]] == _uids(_evictions(cluster, started, namespace, since))
+            _start_anew(started)
+            wait_for("a pod on the other node", lambda: _on(cluster, namespace, SECOND), 30)
+            workloads.wait_until_ready(cluster, namespace, "web", 2)
+            see_passes(started)
         gone = [
             each.body["deleteOptions"]["preconditions"]["uid"]
             for each in _evictions(cluster, started, namespace, since)
@@ -138,12 +145,24 @@ def _evictions(
 ) -> list[Write]:
     """The evictions that were asked of the API server and accepted; all of them where those refused count too."""
     every = cluster.audit.writes(user=operator.user, namespace=namespace, since=since, failed=refused)
-    return [write for write in every if write.resource == "pods/eviction"]
+    return [write for write in every if write.resource == EVICTION]
 
 
 def _uids(evictions: list[Write]) -> list[str]:
     """Of the pods that they were for."""
     return [each.body["deleteOptions"]["preconditions"]["uid"] for each in evictions]
+
+
+def _die_when_caught(operator: Operator, holdup: Holdup) -> None:
+    """Kill it while the API server lets its request wait; the request comes to nothing."""
+    assert holdup.caught.wait(40)
+    operator.kill()
+    holdup.refuse()
+
+
+def _start_anew(operator: Operator) -> None:
+    operator.forget_lease()
+    operator.start()
 
 
 def _policy(cluster: Cluster, namespace: str) -> Json:

@@ -19,6 +19,8 @@ SITUATIONS = 200
 SEED = 20261121
 HOST, ZONE = "kubernetes.io/hostname", "topology.kubernetes.io/zone"
 GPU = "example.com/gpu"
+FOCUS = ("room", "nodes", "others", "spread", "ports")
+"""What most of a situation is about; all else is left away, or rare, so that it is what decides."""
 NEW = {"key": "node.kubernetes.io/not-ready"}
 """What the API server adds to a new node, and the node controller takes away."""
 
@@ -28,30 +30,34 @@ class Situation:
 
     def __init__(self, number: int, namespace: str) -> None:
         self._random = random.Random(SEED + number)  # noqa: S311 - the same situations on every run
-        self._name, self._namespace = f"s{number}", namespace
+        self._name, self._namespace, self._focus = f"s{number}", namespace, FOCUS[number % len(FOCUS)]
         self.nodes = [self._node(f"{self._name}-n{each}") for each in range(self._random.randint(2, 4))]
-        self.pods = [self._pod(f"{self._name}-p{each}", node=True) for each in range(self._random.randint(0, 6))]
+        count = self._random.randint(3, 9) if self._focus == "spread" else self._random.randint(0, 6)
+        self.pods = [self._pod(f"{self._name}-p{each}", node=True) for each in range(count)]
         self.candidate = self._candidate()
 
-    def _chance(self, share: float) -> bool:
+    def _chance(self, share: float, focus: str = "") -> bool:
+        """Whether something is the case; often where it is what the situation is about, else seldom."""
+        if focus:
+            share = share if self._focus == focus else share / 8
         return self._random.random() < share
 
     def _node(self, name: str) -> Json:
         pick = self._random
         labels = {"situation": self._name, HOST: name, "cores": str(pick.choice([2, 4, 8]))}
-        if self._chance(0.85):
+        if self._chance(0.9):
             labels[ZONE] = f"{self._name}-z{pick.randint(0, 1)}"
         if self._chance(0.7):
             labels["disk"] = pick.choice(["ssd", "hdd"])
         taints = []
-        if self._chance(0.25):
+        if self._chance(0.5, "nodes") or self._chance(0.45, "spread"):
             taints.append({"key": "team", "value": pick.choice(["a", "b"]), "effect": "NoSchedule"})
         if self._chance(0.1):
             taints.append({"key": "rather-not", "effect": "PreferNoSchedule"})
         room = {
             "cpu": pick.choice(["1", "2"]),
             "memory": f"{pick.randint(200, 600)}Mi",
-            "pods": str(pick.randint(2, 5)),
+            "pods": "20" if self._focus == "spread" else str(pick.randint(2, 5)),
             GPU: str(pick.randint(0, 2)),
         }
         ready = {"type": "Ready", "status": "True", "reason": "KubeletReady", "message": ""}
@@ -59,14 +65,16 @@ class Situation:
             "apiVersion": "v1",
             "kind": "Node",
             "metadata": {"name": name, "labels": labels},
-            "spec": {"taints": taints, "unschedulable": self._chance(0.1)},
+            "spec": {"taints": taints, "unschedulable": self._chance(0.3, "nodes")},
             "status": {"capacity": room, "allocatable": room, "conditions": [ready]},
         }
 
     def _pod(self, name: str, *, node: bool) -> Json:
         pick = self._random
-        requests = {"cpu": f"{pick.choice([0, 100, 400, 800])}m", "memory": f"{pick.choice([0, 50, 150, 300])}Mi"}
-        if not node and self._chance(0.15):
+        requests = {"cpu": f"{pick.choice([0, 10])}m", "memory": f"{pick.choice([0, 10])}Mi"}
+        if self._focus == "room":
+            requests = {"cpu": f"{pick.choice([0, 100, 400, 800])}m", "memory": f"{pick.choice([0, 50, 150, 300])}Mi"}
+        if not node and self._chance(0.3, "room"):
             requests[GPU] = "1"
         limits = {GPU: requests[GPU]} if GPU in requests else {}
         container: Json = {
@@ -74,14 +82,16 @@ class Situation:
             "image": images.PAUSE,
             "resources": {"requests": requests, "limits": limits},
         }
-        if self._chance(0.2):
-            container["ports"] = [{"containerPort": 80, "hostPort": 8080, "protocol": pick.choice(["TCP", "UDP"])}]
+        if self._chance(0.8, "ports"):
+            container["ports"] = [
+                {"containerPort": 80, "hostPort": 8080, "protocol": pick.choice(["TCP", "TCP", "UDP"])}
+            ]
         spec: Json = {"containers": [container], "affinity": {}}
         if node:
             spec["nodeName"] = pick.choice(self.nodes)["metadata"]["name"]
-        if self._chance(0.2):
+        if self._chance(0.5, "others"):
             spec["affinity"]["podAntiAffinity"] = self._pod_terms()
-        labels = {"app": f"{self._name}-{pick.choice('xy')}"}
+        labels = {"app": f"{self._name}-{pick.choice('xxy')}"}
         metadata = {"name": name, "namespace": self._namespace, "labels": labels}
         return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": spec}
 
@@ -90,18 +100,19 @@ class Situation:
         pod = self._pod(f"{self._name}-new", node=False)
         spec = pod["spec"]
         spec["nodeSelector"] = {"situation": self._name}
-        if self._chance(0.15):
+        if self._chance(0.3, "nodes"):
             spec["nodeSelector"]["disk"] = "ssd"
-        if self._chance(0.3):
+        if self._chance(0.6, "nodes") or self._chance(0.5, "spread"):
             required = {"nodeSelectorTerms": [self._node_term() for _ in range(pick.randint(1, 2))]}
             spec["affinity"]["nodeAffinity"] = {"requiredDuringSchedulingIgnoredDuringExecution": required}
         if self._chance(0.4):
             any_value = {"key": "team", "operator": "Exists"}
             spec["tolerations"] = [pick.choice([any_value, {"key": "team", "value": "a", "effect": "NoSchedule"}])]
-        if self._chance(0.2):
+        if self._chance(0.5, "others"):
             spec["affinity"]["podAffinity"] = self._pod_terms()
-        if self._chance(0.35):
-            spec["topologySpreadConstraints"] = [self._spread() for _ in range(pick.randint(1, 2))][:1]
+        if self._chance(1, "spread"):
+            keys = pick.sample([HOST, ZONE], pick.randint(1, 2))
+            spec["topologySpreadConstraints"] = [self._spread(key) for key in keys]
         return pod
 
     def _node_term(self) -> Json:
@@ -128,18 +139,19 @@ class Situation:
         return {"requiredDuringSchedulingIgnoredDuringExecution": [term]}
 
     def _selector(self) -> Json:
-        return {"matchLabels": {"app": f"{self._name}-{self._random.choice('xy')}"}}
+        return {"matchLabels": {"app": f"{self._name}-{self._random.choice('xxy')}"}}
 
-    def _spread(self) -> Json:
+    def _spread(self, key: str) -> Json:
         pick = self._random
         made = {
-            "topologyKey": pick.choice([HOST, ZONE]),
-            "maxSkew": pick.randint(1, 2),
+            "topologyKey": key,
+            "maxSkew": pick.choice([1, 1, 2]),
             "whenUnsatisfiable": "DoNotSchedule",
             "labelSelector": {} if self._chance(0.1) else self._selector(),
             "nodeTaintsPolicy": pick.choice(["Honor", "Ignore"]),
+            "nodeAffinityPolicy": pick.choice(["Honor", "Honor", "Ignore"]),
         }
-        return made | ({"minDomains": pick.randint(1, 3)} if self._chance(0.3) else {})
+        return made | ({"minDomains": pick.randint(1, 4)} if self._chance(0.4) else {})
 
 
 def test_places_are_those_of_the_real_scheduler(cluster: Cluster, namespace: str) -> None:

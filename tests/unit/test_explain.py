@@ -106,3 +106,15 @@ def test_explain_tells_no_record_that_is_not_there() -> None:
     said = explained(forecasted([200.0] * 12), "  forecast:")
 
     assert ["  forecast: a peak of 200Mi at 2027-01-15T08:05:00Z by RecentPeak"] == said
+
+
+def test_the_last_eviction_is_explained() -> None:
+    """When, which pod, from where and why."""
+    last = {"at": "2027-01-15T08:00:00Z", "pod": "web-1", "node": "node-1", "message": "its node has 0Mi free"}
+    whole = {
+        "metadata": {"namespace": "shop"},
+        "spec": {"workload": {"kind": "Deployment", "name": "web"}, "policy": "web"},
+        "status": {**shown(forecasted([100.0] * 12)), "lastEviction": last},
+    }
+
+    assert "last eviction 2027-01-15T08:00:00Z: web-1 from node-1: its node has 0Mi free" in list(sentences(whole))

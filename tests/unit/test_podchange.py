@@ -129,6 +129,14 @@ def test_what_would_be_refused_is_not_tried(view: PodView, obstacle: Obstacle) -
     assert blocked.message
 
 
+def test_nothing_is_patched_where_the_node_cannot_resize() -> None:
+    """On an old kubelet a patch would be accepted or refused, and nothing would come of it."""
+    old = Room(node_cannot_resize="its node's kubelet is v1.32.1: resizing pods needs 1.33")
+
+    assert Blocked(Obstacle.NODE_CANNOT_RESIZE, old.node_cannot_resize) == change(pod(), needs(room=old))
+    assert change(pod(container(present=size(100, 146))), needs(room=old)) is None
+
+
 def test_a_raised_limit_does_not_wait_for_a_resize_under_way() -> None:
     """What saves from a kill is not queued behind what is not there yet."""
     waiting = pod(resize=Resize(ResizePhase.DEFERRED, "node has no room", NOW_S - 10.0))

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from builders import NOW_S, container, forecasted, pod, size
-from foresize.forecasts import Look
+from foresize.forecasts import Look, status_of
 from foresize.guard import STOPPED, Assignment, Overlap, Quiet
 from foresize.policy import Policy, PolicyProblem, parse
 from foresize.policystatus import DAY_S, Findings, is_due, is_ready, of_findings, of_problem
@@ -20,7 +20,7 @@ from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill
 from foresize_forecast.prometheus import Refusal, RefusalKind
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
-from foresize_forecast.state import WorkloadState
+from foresize_forecast.state import Eviction, WorkloadState
 from foresize_forecast.workload import Observation, review
 
 TEMPLATE = {"app": size(64, 128)}
@@ -201,3 +201,29 @@ def test_a_selector_without_a_namespace_is_said() -> None:
 
     assert ("False", "NoTarget") == said(lost)[:2]
     assert "its namespaceSelector matches no namespace" in said(lost)[2]
+
+
+def test_evictions_of_the_last_hour_are_counted() -> None:
+    """An hour's, without one that was written down and never made: its pod lives."""
+    made = [Eviction(NOW_S - age_s, uid, uid, "node-1", "NodeFull") for uid, age_s in (("a", 3601), ("b", 3599))]
+    made.append(Eviction(NOW_S - 10, "uid-1", "web-abc-1", "node-1", "NodeFull"))
+    seen = look()
+    seen = replace(seen, review=replace(seen.review, state=replace(seen.review.state, evictions=tuple(made))))
+
+    assert 1 == of_findings(found(looks=[seen]), {}, NOW_S)["evictionsLastHour"]
+    last = status_of(seen)["lastEviction"]
+    assert ("b", "node-1", "NodeFull", timestamp(NOW_S - 3599)) == (
+        last["pod"],
+        last["node"],
+        last["reason"],
+        last["at"],
+    )
+
+
+def test_a_policy_that_evicts_says_so() -> None:
+    """Whoever reads its condition knows that pods may go."""
+    moves = policy(apply={"atCreation": True, "running": "InPlaceOrEvict"}, leak={"action": "Restart"})
+    words = said(found(chosen=moves))[2]
+
+    assert "running pods are resized, or evicted where that cannot be done in place" in words
+    assert "those that leak are evicted before they reach their limit" in words

@@ -130,3 +130,13 @@ def test_opt_out(place: str) -> None:
     assert opted_out({place: {"foresize.dev/ignore": "true"}})
     assert not opted_out({place: {"foresize.dev/ignore": "false"}})
     assert not opted_out({})
+
+
+@pytest.mark.parametrize("place", ["labels", "annotations"])
+@pytest.mark.parametrize(("value", "said"), [("true", True), ("False", False), ("maybe", None), (None, None)])
+def test_an_owner_says_whether_pods_may_be_evicted(place: str, value: str | None, *, said: bool | None) -> None:
+    """`foresize.dev/evict`, as a label or as an annotation of the workload: yes, no, or nothing."""
+    marks = {} if value is None else {place: {"foresize.dev/evict": value}}
+    item = {"metadata": {"namespace": "shop", "name": "web", "uid": "u", **marks}}
+
+    assert read(item, "Deployment").evict is said
