@@ -51,6 +51,10 @@ class Watch:
         """All, by uid."""
         return {pod.uid: pod for pod in self.pods}
 
+    def requested_by_daemons(self) -> dict[str, int]:
+        """Nothing either."""
+        return {}
+
     def requested_by_node(self) -> dict[str, int]:
         """Nothing: the nodes have no names here."""
         return {}

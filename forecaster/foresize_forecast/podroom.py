@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
 
 from foresize_forecast.pods import ContainerView, PodView, Room
 from foresize_forecast.reasons import Blocked, Obstacle
@@ -19,12 +19,36 @@ class PodChange:
     """What made it less than the target, for a reader; empty if nothing did."""
 
 
+def out_of_bounds(sizes: Iterable[Size], room: Room) -> str:
+    """Why a pod of such containers would be refused as a whole, by a LimitRange or every node; empty if it would not.
+
+    Args:
+        sizes: of all its containers that run together.
+        room: the bounds of its namespace; its `node_allocatable_bytes` are the largest node's.
+    """
+    whole = list(sizes)
+    request, limit = sum(each.request_bytes or 0 for each in whole), sum(each.limit_bytes or 0 for each in whole)
+    most, least, ratio, node = room.pod_max_bytes, room.pod_min_bytes, room.pod_ratio_max, room.node_allocatable_bytes
+    if most is not None and max(request, limit) > most:
+        return f"{in_mebibytes(max(request, limit))} in all, a LimitRange allows a pod {in_mebibytes(most)}"
+    if least is not None and request < least:
+        return f"requests of {in_mebibytes(request)}, a LimitRange asks {in_mebibytes(least)} of a pod"
+    if ratio is not None and limit > ratio * request:
+        return f"limits of {limit / max(request, 1):.1f} times its requests, a LimitRange allows {ratio:g} times"
+    if node is not None and request > node:
+        return f"requests of {in_mebibytes(request)}, the largest node has {in_mebibytes(node)} for them"
+    return ""
+
+
 def within_room(pod: PodView, sizes: Mapping[str, Size], room: Room) -> PodChange | Blocked:
     """Requests rise only as far as node and quota allow; limits rise all the same, for they need no room on a node.
 
     A patch that the node cannot take would lie Deferred, and until it is given up the scheduler counts it.
     """
     changed = [container for container in pod.containers if container.name in sizes]
+    together = [sizes.get(container.name, container.size) for container in pod.containers]
+    if why := out_of_bounds(together, replace(room, node_allocatable_bytes=None)):
+        return Blocked(Obstacle.POD_BOUNDS, f"the pod would have {why}")
     growth = sum(_growth(container, sizes[container.name]) for container in changed)
     free, obstacle, where = _tightest(room)
     if free is None or growth <= free:

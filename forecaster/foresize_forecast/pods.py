@@ -109,6 +109,9 @@ class Room:
         container_min_bytes: LimitRange minimum of a container, for requests.
         container_max_bytes: LimitRange maximum of a container, for limits.
         limit_ratio_max: LimitRange maximum of limit over request.
+        pod_min_bytes: LimitRange minimum of a pod, for the sum of its requests.
+        pod_max_bytes: LimitRange maximum of a pod, for the sum of its limits.
+        pod_ratio_max: LimitRange maximum of the one sum over the other.
         quota_request_free_bytes: what is left of ResourceQuota `requests.memory` in the namespace.
         quota_limit_free_bytes: what is left of ResourceQuota `limits.memory` in the namespace.
     """
@@ -119,5 +122,8 @@ class Room:
     container_min_bytes: int | None = None
     container_max_bytes: int | None = None
     limit_ratio_max: float | None = None
+    pod_min_bytes: int | None = None
+    pod_max_bytes: int | None = None
+    pod_ratio_max: float | None = None
     quota_request_free_bytes: int | None = None
     quota_limit_free_bytes: int | None = None

@@ -37,6 +37,7 @@ class Obstacle(StrEnum):
     """Not even alone on its node would there be room."""
     NODE_CANNOT_RESIZE = "NodeCannotResize"
     QUOTA = "QuotaExhausted"
+    POD_BOUNDS = "PodOutOfBounds"
     REFUSED = "Refused"
     CONTESTED = "Contested"
     FENCED = "NotTheWriter"

@@ -13,7 +13,7 @@ from foresize_forecast.fast import Recent
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.podchange import PodNeeds, Proven, change
-from foresize_forecast.podroom import PodChange
+from foresize_forecast.podroom import PodChange, out_of_bounds
 from foresize_forecast.pods import ContainerView, Kill, PodView, Room
 from foresize_forecast.reasons import Blocked
 from foresize_forecast.runs_plan import RunPlan
@@ -153,7 +153,8 @@ def creation_sizes(found: Review, seen: Observation, replicas: int, quota: Room)
     """What new pods are born with, by container; empty where nothing is known.
 
     Where a memory quota exists and has no room for all replicas to grow, a pod is born no larger than its template
-    says: one that could be created without us can be created with us.
+    says, and as its template says where the pod as a whole would be out of bounds: one that could be created without us
+    can be created with us.
     """
     sizes = {name: verdict.creation for name, verdict in found.verdicts.items() if verdict.creation is not None}
     sizes |= found.init
@@ -163,6 +164,9 @@ def creation_sizes(found: Review, seen: Observation, replicas: int, quota: Room)
     limit_growth = sum(max(0, (s.limit_bytes or 0) - (t.limit_bytes or 0)) for s, t in grown) * max(1, replicas)
     tight_request = quota.quota_request_free_bytes is not None and request_growth > quota.quota_request_free_bytes
     tight_limit = quota.quota_limit_free_bytes is not None and limit_growth > quota.quota_limit_free_bytes
+    together = [sizes.get(name, size) for name, size in seen.template.items()]
+    if out_of_bounds(together, seen.bounds):
+        return {name: template.get(name, size) for name, size in sizes.items()}
     if not (tight_request or tight_limit):
         return sizes
     return {name: _at_most(size, template.get(name, size)) for name, size in sizes.items()}

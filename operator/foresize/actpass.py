@@ -122,9 +122,9 @@ class ActPass:
             policies = [policy for _, policy in parsed if isinstance(policy, Policy)]
             self._refresh(policies, now_s)
             assignments, overlaps = assign(policies, self._inventory, stopped)
-        requested = self._watch.requested_by_node()
+        requested, daemons = self._watch.requested_by_node(), self._watch.requested_by_daemons()
         self._attendant.spending.nodes_were_read()
-        managed = {each.workload.key: manage(each, self._inventory, requested) for each in assignments}
+        managed = {each.workload.key: manage(each, self._inventory, requested, daemons) for each in assignments}
         self._retain(managed)
         with _timed("samples"):
             samples = latest(self._source, {key[0] for key in managed}, now_s)

@@ -97,6 +97,9 @@ class Managed:
             node_free_bytes=free,
             node_allocatable_bytes=allocatable,
             node_cannot_resize=self.node_cannot_resize.get(pod.node, ""),
+            pod_min_bytes=self.bounds.pod_min_bytes,
+            pod_max_bytes=self.bounds.pod_max_bytes,
+            pod_ratio_max=self.bounds.pod_ratio_max,
         )
 
     def crew(self, pods: tuple[PodView, ...]) -> Crew:
@@ -118,9 +121,23 @@ def owns(workload: Workload, pod: PodView) -> bool:
     return workload.api_version != BUILT_IN_VERSION and matches(workload.selector, pod.labels)
 
 
-def manage(assignment: Assignment, inventory: Inventory, node_requested_bytes: Mapping[str, int]) -> Managed:
-    """Put together what one assignment needs."""
+def manage(
+    assignment: Assignment,
+    inventory: Inventory,
+    node_requested_bytes: Mapping[str, int],
+    daemons_bytes: Mapping[str, int],
+) -> Managed:
+    """Put together what one assignment needs.
+
+    Args:
+        assignment: a workload and who is responsible for it.
+        inventory: what surrounds it.
+        node_requested_bytes: by node, what the scheduler counts there.
+        daemons_bytes: by node, what of it DaemonSets take: no other pod can ever have that.
+    """
     namespace, quiet = assignment.workload.namespace, assignment.quiet
+    taken = {} if assignment.workload.kind == "DaemonSet" else daemons_bytes
+    rooms = [whole - taken.get(node, 0) for node, whole in inventory.node_allocatable_bytes.items()]
     return Managed(
         workload=assignment.workload,
         policy=assignment.policy,
@@ -128,7 +145,7 @@ def manage(assignment: Assignment, inventory: Inventory, node_requested_bytes: M
         quiet_message=quiet.message if quiet else "",
         bounds=replace(
             inventory.limit_ranges.get(namespace, Room()),
-            node_allocatable_bytes=max(inventory.node_allocatable_bytes.values(), default=None),
+            node_allocatable_bytes=max(rooms, default=None),
         ),
         quota=inventory.quotas.get(namespace, Room()),
         node_allocatable_bytes=inventory.node_allocatable_bytes,

@@ -19,6 +19,8 @@ class Known:
     requested_bytes: int
     view: PodView | None = None
     finished: bool = False
+    is_daemon: bool = False
+    """A DaemonSet's: its place is on its node, whatever else would like to be there."""
 
 
 class Pods:
@@ -90,6 +92,15 @@ class Pods:
         """Bytes by node, of all pods."""
         with self._lock:
             return {node: total for node, total in self._requested.items() if node and total}
+
+    def requested_by_daemons(self) -> dict[str, int]:
+        """Bytes by node, of DaemonSets' pods."""
+        found: Counter[str] = Counter()
+        with self._lock:
+            for known in self._known.values():
+                if known.is_daemon and known.node:
+                    found[known.node] += known.requested_bytes
+        return dict(found)
 
     def _forget(self, uid: str) -> Known | None:
         known = self._known.pop(uid, None)

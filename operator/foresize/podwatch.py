@@ -117,6 +117,10 @@ class PodWatch:
         """Memory that the scheduler counts on each node, of managed pods and of all others."""
         return self._pods.requested()
 
+    def requested_by_daemons(self) -> dict[str, int]:
+        """What of it DaemonSets' pods take."""
+        return self._pods.requested_by_daemons()
+
 
 class _Follow:
     """One list and watch, again and again, in a thread of its own."""
@@ -260,7 +264,8 @@ class _Follow:
     def _known(self, pod: Json) -> Known:
         seen = view(pod)
         kept = seen if self._wiring.keep(seen) else None
-        return Known(seen.namespace, seen.node, requested_bytes(pod), kept, finished(pod))
+        is_daemon = seen.owner.startswith("DaemonSet/")
+        return Known(seen.namespace, seen.node, requested_bytes(pod), kept, finished(pod), is_daemon)
 
     @staticmethod
     def _tell(told: Told, pod: PodView, container: ContainerView) -> None:

@@ -239,18 +239,22 @@ def _listed(api: Api, path: str) -> list[Json]:
 
 
 def _limit_range(items: Sequence[Json]) -> Room:
-    """The tightest bounds of a container over all LimitRanges of a namespace."""
-    limits = [
-        limit for item in items for limit in item.get("spec", {}).get("limits") or [] if limit["type"] == "Container"
-    ]
+    """The tightest bounds of a container and of a pod over all LimitRanges of a namespace."""
+    limits = [limit for item in items for limit in item.get("spec", {}).get("limits") or []]
 
-    def of(name: str) -> list[str]:
-        return [limit[name]["memory"] for limit in limits if "memory" in (limit.get(name) or {})]
+    def of(kind: str, name: str) -> list[str]:
+        return [each[name]["memory"] for each in limits if each["type"] == kind and "memory" in (each.get(name) or {})]
+
+    def ratio(kind: str) -> float | None:
+        return min((float(parse_quantity(each)) for each in of(kind, "maxLimitRequestRatio")), default=None)
 
     return Room(
-        container_min_bytes=max(map(memory_bytes, of("min")), default=None),
-        container_max_bytes=min(map(memory_bytes, of("max")), default=None),
-        limit_ratio_max=min((float(parse_quantity(each)) for each in of("maxLimitRequestRatio")), default=None),
+        container_min_bytes=max(map(memory_bytes, of("Container", "min")), default=None),
+        container_max_bytes=min(map(memory_bytes, of("Container", "max")), default=None),
+        limit_ratio_max=ratio("Container"),
+        pod_min_bytes=max(map(memory_bytes, of("Pod", "min")), default=None),
+        pod_max_bytes=min(map(memory_bytes, of("Pod", "max")), default=None),
+        pod_ratio_max=ratio("Pod"),
     )
 
 

@@ -29,6 +29,31 @@ def test_a_limit_range_bounds_every_size(
     assert events(cluster, namespace, "ResizeRefused") == []
 
 
+def test_a_pod_that_would_break_a_limit_range_is_created_as_its_template_says(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """A LimitRange of pods bounds their sum: the running pod is told why it stays, and a new one is not refused."""
+    pod = deploy(cluster, namespace)
+    rule = {"type": "Pod", "max": {"memory": "180Mi"}}
+    cluster.apply(
+        {"apiVersion": "v1", "kind": "LimitRange", "metadata": {"name": "l"}, "spec": {"limits": [rule]}},
+        namespace=namespace,
+    )
+    cluster.apply(policy(), namespace=namespace)
+    operator(prometheus(history=past(pod, 200)).url)
+
+    wait_for("the reason", lambda: blocked(cluster, namespace) == "PodOutOfBounds", 30)
+    cluster.kubectl("delete", "pod", "--namespace", namespace, pod["metadata"]["name"], "--wait=false")
+    uid = pod["metadata"]["uid"]
+    born = wait_for(
+        "a new pod",
+        lambda: [each for each in workloads.pods(cluster, namespace, "web") if each["metadata"]["uid"] != uid],
+        20,
+    )
+    assert sizes(pod) == sizes(born[0])
+    assert events(cluster, namespace, "ResizeRefused") == []
+
+
 def test_a_quota_is_never_overdrawn(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:

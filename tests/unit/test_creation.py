@@ -37,7 +37,7 @@ def managed(*, bounds: Room | None = None, **apply: Any) -> Managed:
     web = Workload("shop", "apps/v1", "Deployment", "web", "uid-web", {}, {}, TEMPLATE, QosClass.BURSTABLE, 3)
     inventory = Inventory(workloads={web.key: web}, limit_ranges={"shop": bounds or Room()})
     ((assignment,), _) = assign([parsed], inventory)
-    return manage(assignment, inventory, {})
+    return manage(assignment, inventory, {}, {})
 
 
 def look(one: Managed, demand_mib: list[float] | None = None) -> Look:

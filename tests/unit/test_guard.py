@@ -3,6 +3,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import pytest
+
 from builders import container, mi, pod, size
 from foresize.guard import assign
 from foresize.managed import Managed, manage
@@ -55,7 +57,17 @@ def quiet(found: Inventory, chosen: Policy | None = None) -> str:
 def managed(found: Inventory, **spec: Any) -> Managed:
     """The workload as it is looked at."""
     ((assignment,), _) = assign([policy("web", **spec)], found)
-    return manage(assignment, found, {"node-1": mi(3000)})
+    return manage(assignment, found, {"node-1": mi(3000)}, {"node-1": mi(500), "node-2": mi(100)})
+
+
+@pytest.mark.parametrize(("kind", "expected_mib"), [("Deployment", 3900), ("DaemonSet", 4000)])
+def test_the_largest_node_is_what_its_daemons_leave(kind: str, expected_mib: int) -> None:
+    """Of two nodes of 4000 MiB, DaemonSets take 500 and 100; a DaemonSet's own pods are among those that take it."""
+    nodes = {"node-1": mi(4000), "node-2": mi(4000)}
+    found = inventory(workload(kind=kind), node_allocatable_bytes=nodes)
+    target = {"ref": {"apiVersion": "apps/v1", "kind": kind, "name": "web"}}
+
+    assert mi(expected_mib) == managed(found, target=target).bounds.node_allocatable_bytes
 
 
 def test_the_older_policy_wins() -> None:
@@ -108,7 +120,7 @@ def test_of_two_policies_of_the_cluster_the_older_wins() -> None:
 
     assert "zebra" == assignment.policy.name
     assert [False] == [each.intended for each in overlaps[new.uid]]
-    assert "ClusterMemoryPolicy" == manage(assignment, found, {}).subject.policy_kind
+    assert "ClusterMemoryPolicy" == manage(assignment, found, {}, {}).subject.policy_kind
 
 
 def test_nothing_in_the_way() -> None:

@@ -206,12 +206,13 @@ def test_limit_range() -> None:
     ranges = [
         {"type": "Container", "min": {"memory": "16Mi"}, "max": {"memory": "2Gi"}},
         {"type": "Container", "max": {"memory": "1Gi"}, "maxLimitRequestRatio": {"memory": "1500m"}},
-        {"type": "Pod", "max": {"memory": "1Mi"}},
+        {"type": "Pod", "max": {"memory": "3Gi"}, "min": {"memory": "32Mi"}, "maxLimitRequestRatio": {"memory": "4"}},
         {"type": "Container", "max": {"cpu": "1"}},
     ]
     found = inventory({"/api/v1/limitranges": [thing("bounds", spec={"limits": ranges})]}, policy(WEB))
 
-    expected = Room(container_min_bytes=mi(16), container_max_bytes=mi(1024), limit_ratio_max=1.5)
+    pod = {"pod_min_bytes": mi(32), "pod_max_bytes": mi(3072), "pod_ratio_max": 4.0}
+    expected = Room(container_min_bytes=mi(16), container_max_bytes=mi(1024), limit_ratio_max=1.5, **pod)
     assert {"shop": expected} == found.limit_ranges
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from builders import NOW_S, container, forecasted, mi, pod, recent, size
-from foresize_forecast.podroom import PodChange
+from foresize_forecast.podroom import PodChange, within_room
 from foresize_forecast.pods import Kill, Room
+from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.sizes import ContainerPolicy, QosClass, WorkloadPolicy
 from foresize_forecast.state import Attempt, WorkloadState
 from foresize_forecast.workload import Observation, creation_sizes, pod_change, proven, review
@@ -145,6 +147,39 @@ def test_a_quota_without_head_room_for_all_replicas_keeps_the_template_as_ceilin
 
     assert {"app": size(64, 128)} == tight
     assert {"app": size(140, 154)} == enough
+
+
+@pytest.mark.parametrize(
+    "bounds",
+    [
+        Room(pod_max_bytes=mi(180)),  # 154 and the sidecar's 32 are 186
+        Room(pod_min_bytes=mi(160)),  # 140 and its 16 are 156
+        Room(pod_ratio_max=1.1),  # 186 of 156
+        Room(node_allocatable_bytes=mi(150)),  # 140 and 16 are 156
+    ],
+)
+def test_a_pod_out_of_bounds_as_a_whole_is_born_as_its_template_says(bounds: Room) -> None:
+    """Each container for itself is within them; the API server looks at their sum, and the sidecar counts too."""
+    whole = seen(template={"app": size(64, 128), "sidecar": size(16, 32)}, bounds=bounds)
+    only_app = WorkloadPolicy(containers=(("app", ContainerPolicy()),))
+    found = review(WorkloadState(), whole, FORECASTS, only_app)
+
+    assert {"app": size(64, 128)} == creation_sizes(found, whole, 3, Room())
+    assert {"app": size(140, 154)} == creation_sizes(found, replace(whole, bounds=Room()), 3, Room())
+
+
+def test_a_running_pod_is_not_resized_out_of_bounds() -> None:
+    """100 MiB at most 146 beside a sidecar of 32: a LimitRange that allows a pod 170 would refuse the patch."""
+    whole = pod(container(), container("sidecar", size(16, 32), sidecar=True))
+    asked = {"app": size(100, 146)}
+    refused = within_room(whole, asked, Room(pod_max_bytes=mi(170)))
+
+    assert isinstance(refused, Blocked)
+    assert (Obstacle.POD_BOUNDS, "the pod would have 178Mi in all, a LimitRange allows a pod 170Mi") == (
+        refused.obstacle,
+        refused.message,
+    )
+    assert PodChange(asked) == within_room(whole, asked, Room(pod_max_bytes=mi(178)))
 
 
 def test_a_workload_without_pods_keeps_its_template() -> None:
