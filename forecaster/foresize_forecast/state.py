@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.pods import Kill
 from foresize_forecast.reasons import Reason
 from foresize_forecast.runs_digest import PastRun
@@ -64,6 +65,19 @@ class Canary:
 
 
 @dataclass(frozen=True, slots=True)
+class Shapes:
+    """What kind of curve a container's memory has, and had before the newest revision."""
+
+    kind: ShapeKind
+    revision: str
+    """The newest."""
+    before: ShapeKind | None = None
+    """When that revision came; None where it was the first one seen."""
+    changed_at_s: float = 0.0
+    """When it became another one with that revision; 0 where it has not."""
+
+
+@dataclass(frozen=True, slots=True)
 class ContainerState:
     """Memory of one container of a workload."""
 
@@ -93,6 +107,7 @@ class ContainerState:
     """When the rises of the last day began."""
     last_change: Change | None = None
     canary: Canary | None = None
+    shapes: Shapes | None = None
 
 
 @dataclass(frozen=True, slots=True)

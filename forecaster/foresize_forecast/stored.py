@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.pods import Kill
 from foresize_forecast.reasons import Reason
 from foresize_forecast.runs_digest import PastRun
@@ -19,6 +20,7 @@ from foresize_forecast.state import (
     ContainerState,
     Eviction,
     RunsKept,
+    Shapes,
     Stage,
     TemplateWrite,
     Wait,
@@ -110,6 +112,7 @@ def _dump_container(state: ContainerState) -> dict[str, Any]:
             "fastUntil": state.fast_until_s,
             "fastRaises": list(state.fast_raises_s),
             "canary": _dump_canary(state.canary),
+            "shapes": _dump_shapes(state.shapes),
             "lastChange": change
             and {
                 "at": change.at_s,
@@ -138,6 +141,7 @@ def _load_container(stored: Mapping[str, Any]) -> ContainerState:
         fast_until_s=stored.get("fastUntil", 0.0),
         fast_raises_s=tuple(stored.get("fastRaises", [])),
         canary=_load_canary(stored.get("canary")),
+        shapes=_load_shapes(stored.get("shapes")),
         last_change=change
         and Change(
             change["at"],
@@ -159,6 +163,21 @@ def _load_template(stored: Mapping[str, Any] | None) -> TemplateWrite | None:
     if stored is None:
         return None
     return TemplateWrite(stored.get("at", 0.0), stored.get("done", False), stored.get("message", ""))
+
+
+def _dump_shapes(shapes: Shapes | None) -> dict[str, Any] | None:
+    if shapes is None:
+        return None
+    before = None if shapes.before is None else str(shapes.before)
+    told = {"kind": str(shapes.kind), "revision": shapes.revision, "before": before, "changedAt": shapes.changed_at_s}
+    return _bare(told)
+
+
+def _load_shapes(stored: Mapping[str, Any] | None) -> Shapes | None:
+    if stored is None:
+        return None
+    before = ShapeKind(stored["before"]) if "before" in stored else None
+    return Shapes(ShapeKind(stored["kind"]), stored["revision"], before, stored.get("changedAt", 0.0))
 
 
 def _dump_canary(canary: Canary | None) -> dict[str, Any] | None:

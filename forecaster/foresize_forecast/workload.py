@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from foresize_forecast import canary, fast, ladder
+from foresize_forecast import canary, fast, ladder, newshape
 from foresize_forecast.bounds import clamp
 from foresize_forecast.choices import LIMIT_DAYS, REQUEST_DAYS, Evidence
 from foresize_forecast.decide import Verdict, decide
@@ -19,7 +19,7 @@ from foresize_forecast.reasons import Blocked
 from foresize_forecast.runs_plan import RunPlan
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, QosClass, Size, WorkloadPolicy
 from foresize_forecast.stalls import Waiting, stall
-from foresize_forecast.state import REVISIONS_KEPT, Canary, ContainerState, WorkloadState
+from foresize_forecast.state import REVISIONS_KEPT, Canary, ContainerState, Shapes, WorkloadState
 
 DAY_S = 86_400
 
@@ -100,8 +100,21 @@ def review(
         worn = [(pod, view) for pod in lowerable if (view := pod.container(name)) is not None]
         spread = canary.advanced(known.canary, verdict.target.limit_bytes, worn, policy, seen.now_s)
         verdicts[name] = _born_as_others(verdict, spread, policies[1], seen.bounds)
-        state = state.with_container(name, replace(remembered, canary=spread))
+        shapes = _shapes(known, forecast, state, seen)
+        state = state.with_container(name, replace(remembered, canary=spread, shapes=shapes))
     return Review(verdicts, state, policy)
+
+
+def _shapes(
+    known: ContainerState, forecast: Forecasted | NoOutlook, state: WorkloadState, seen: Observation
+) -> Shapes | None:
+    """The container's kind of curve, beside the newest revision that runs."""
+    running = {pod.revision for pod in seen.pods} & state.revisions.keys()
+    newest = max(running, key=lambda revision: state.revisions[revision], default="")
+    if isinstance(forecast, NoOutlook):
+        return known.shapes
+    since_s = state.revisions.get(newest, seen.now_s)
+    return newshape.after_look(known.shapes, forecast.outlook.shape.kind, newest, since_s, seen.now_s)
 
 
 def _born_as_others(verdict: Verdict, spread: Canary | None, policy: ContainerPolicy, bounds: Room) -> Verdict:

@@ -28,10 +28,17 @@ class Announcer:
             if change is not None and change.at_s == look.seen.now_s:
                 self._events.normal(record, str(change.reason), f"{name}: {change.message}")
             self._tell_leak(record, look, name)
+            self._tell_shape(record, look, name)
             canary = look.review.state.container(name).canary
             if canary is not None and canary.stage is Stage.FAILED and canary.began_s == look.seen.now_s:
                 words = f"{name}: {obstacle(canary, len(look.seen.pods), look.review.pace).message}; all pods go back"
                 self._events.warning(record, str(Obstacle.CANARY_FAILED), words)
+
+    def _tell_shape(self, record: Regarding, look: Look, name: str) -> None:
+        shapes = look.review.state.container(name).shapes
+        if shapes is not None and shapes.changed_at_s == look.seen.now_s:
+            words = f"{name}: {shapes.before} before revision {shapes.revision}, {shapes.kind} now"
+            self._events.warning(record, "ShapeChanged", words)
 
     def _tell_leak(self, record: Regarding, look: Look, name: str) -> None:
         forecast = look.forecasts.get(name)

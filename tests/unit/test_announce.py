@@ -1,0 +1,59 @@
+"""What is told on a MemoryForecast: once, in the look that found it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from builders import NOW_S, container, forecasted, mi, pod, size
+from foresize.announce import Announcer
+from foresize.events import Regarding
+from foresize.forecasts import Look
+from foresize_forecast.outlook import ShapeKind
+from foresize_forecast.sizes import QosClass, WorkloadPolicy
+from foresize_forecast.state import Canary, ContainerState, Shapes, Stage, WorkloadState
+from foresize_forecast.workload import Observation, review
+
+RECORD = Regarding("foresize.dev/v1alpha1", "MemoryForecast", "shop", "deployment-web", "uid")
+
+
+class Told:
+    """Events that nobody posts."""
+
+    def __init__(self) -> None:
+        self.said: list[tuple[str, str]] = []
+
+    def normal(self, about: Regarding, reason: str, note: str) -> None:
+        """Something was done."""
+        assert about == RECORD
+        self.said.append((reason, note))
+
+    warning = normal
+
+
+def told(state: ContainerState) -> list[tuple[str, str]]:
+    """What is said of a look that ends with this memory of container app."""
+    seen = Observation(NOW_S, (pod(container(present=size(64, 128))),), {}, {"app": size(64, 128)}, QosClass.BURSTABLE)
+    forecasts: dict[str, Any] = {"app": forecasted([50.0] * 12)}
+    found = review(WorkloadState(), seen, forecasts, WorkloadPolicy())
+    made = replace(found, state=found.state.with_container("app", state))
+    events = Told()
+    Announcer(events).tell(RECORD, Look(seen, made, forecasts, applies=True))  # type: ignore[arg-type]  # what it asks
+    return events.said
+
+
+def test_a_deploy_that_leaks_is_named() -> None:
+    """The revision, and what its memory was before; in one look and no other."""
+    shapes = Shapes(ShapeKind.LEAKING, "7c9f", before=ShapeKind.FLAT, changed_at_s=NOW_S)
+
+    assert [("ShapeChanged", "app: Flat before revision 7c9f, Leaking now")] == told(ContainerState(shapes=shapes))
+    assert [] == told(ContainerState(shapes=replace(shapes, changed_at_s=NOW_S - 15.0)))
+
+
+def test_a_canary_that_failed_is_told() -> None:
+    """With the limit that failed, and when it is tried again; NOW_S is 08:00."""
+    failed = Canary(Stage.FAILED, mi(128), mi(256), began_s=NOW_S, failures=1)
+
+    [(reason, words)] = told(ContainerState(canary=failed))
+    assert "CanaryFailed" == reason
+    assert "app: a pod with a limit of 128Mi was killed or lost its readiness; tried again at 09:00:00Z" in words
