@@ -156,7 +156,7 @@ def _held_back(looks: Sequence[Look]) -> str:
 
 def _unmatched(found: Findings) -> str:
     """A container name that matches nothing is a typo until proven otherwise."""
-    names = {name for each in found.assignments for name in each.workload.template}
+    names = {name for each in found.assignments for name in (*each.workload.template, *each.workload.init)}
     for pattern, policy in found.policy.workload.containers:
         del policy
         if names and not found.policy.names(pattern, names):

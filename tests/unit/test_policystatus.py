@@ -227,3 +227,11 @@ def test_a_policy_that_evicts_says_so() -> None:
 
     assert "running pods are resized, or evicted where that cannot be done in place" in words
     assert "those that leak are evicted before they reach their limit" in words
+
+
+def test_a_row_for_an_init_container_is_no_typo() -> None:
+    """A policy may name one: it is a container of the workload, too."""
+    chosen = policy(containers=[{"name": "setup"}])
+    web = replace(WEB, init={"setup": size(64, 128)})
+
+    assert "True" == said(found(chosen=chosen, assignments=[Assignment(web, chosen, None)]))[0]
