@@ -8,13 +8,15 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from foresize.guard import ROLLING_OUT, Assignment, assign
 from foresize.kubeapi import Api, ApiError, NotFound
 from foresize.lease import LEASE, Fence, Lease
+from foresize.podgroups import take_groups
 from foresize.policy import CLUSTER_SCOPED, Policy, parse, path_of
-from foresize.records import API_VERSION, object_name
+from foresize.records import API_VERSION, Records, object_name
 from foresize.targets import Inventory, take_inventory
 
 LEASE_S = 15
@@ -65,6 +67,9 @@ def assignments(api: Api, namespaces: Sequence[str], operator_namespace: str) ->
     policies = [each for each in _policies(api, namespaces) if isinstance(each, Policy)]
     wide = not namespaces or any(each.namespace_selector is not None for each in policies)
     inventory = take_inventory(api, policies, Inventory(), clusterwide=wide, reserved={operator_namespace})
+    remembered = Records(api, lambda: False)
+    remembered.load(namespaces)
+    inventory = replace(inventory, groups=take_groups(api, policies, inventory, remembered.groups))
     found, _ = assign(policies, inventory, switch.stopped)
     return {each.workload.key: each for each in found}
 

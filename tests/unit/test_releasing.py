@@ -292,3 +292,28 @@ def test_a_policy_of_the_cluster_is_in_the_way_too(objects: Objects, tmp_path: P
 
     with pytest.raises(NotReleasedError, match="ClusterMemoryPolicy all applies"):
         released(objects, tmp_path, workload="shop/web")
+
+
+def test_a_policy_that_groups_pods_is_in_the_way_of_its_groups(objects: Objects, tmp_path: Path) -> None:
+    """A group of pods is named as its MemoryForecast names it, slash and all; while it is applied to it is kept."""
+    labels = {"labels": {"example.dev/job": "etl"}}
+    objects.put("/api/v1/namespaces/shop/pods/etl-x7k2p", {"metadata": labels, "spec": {"containers": []}})
+    policy(objects, "jobs", target={"selector": {}, "groupBy": "example.dev/job"})
+    name = "shop/PodLabel/example.dev/job=etl"
+    operator_lives(objects)
+
+    with pytest.raises(NotReleasedError) as refused:
+        released(objects, tmp_path, workload=name)
+    assert f"MemoryPolicy jobs applies to {name}" in str(refused.value)
+
+
+def test_a_groups_birth_sizes_are_withdrawn(objects: Objects, tmp_path: Path) -> None:
+    """Its runs keep their sizes to their end; the next one is born as its owner wrote it."""
+    entry = {"PodLabel/job=etl": {"app": {"request": "200Mi"}}}
+    objects.put(SIZES, {"spec": {"sizes": entry}})
+
+    complete, lines = released(objects, tmp_path, workload="shop/PodLabel/job=etl")
+
+    assert complete
+    assert {} == objects.stored[SIZES]["spec"]["sizes"]
+    assert ["shop/PodLabel/job=etl: its runs keep their sizes to their end"] == lines
