@@ -39,6 +39,7 @@ class Cause(StrEnum):
     LEAK = "LeakReachesLimit"
     NODE_TOO_SMALL = "NodeTooSmall"
     CANNOT_RESIZE = "NodeCannotResize"
+    RESTARTS = "RestartOnResize"
     NODE_FULL = "NodeFull"
     CANNOT_LOWER = "CannotLower"
 
@@ -50,9 +51,18 @@ CAUSES = {
     Obstacle.INFEASIBLE: Cause.NODE_TOO_SMALL,
     Obstacle.NODE_CANNOT_RESIZE: Cause.CANNOT_RESIZE,
     Obstacle.NOT_READY_TO_RESIZE: Cause.CANNOT_RESIZE,
+    Obstacle.RESTART_ON_RESIZE: Cause.RESTARTS,
 }
 """Obstacles that are gone on another node, or with the size that a new pod is created with."""
-LOWERING = {Obstacle.REFUSED, Obstacle.RUNTIME_ERROR, Obstacle.NODE_CANNOT_RESIZE, Obstacle.NOT_READY_TO_RESIZE}
+NOTHING_AT_ALL = {Cause.CANNOT_RESIZE, Cause.RESTARTS}
+"""Causes for which not even a limit can be raised in place."""
+LOWERING = {
+    Obstacle.REFUSED,
+    Obstacle.RUNTIME_ERROR,
+    Obstacle.NODE_CANNOT_RESIZE,
+    Obstacle.NOT_READY_TO_RESIZE,
+    Obstacle.RESTART_ON_RESIZE,
+}
 """Obstacles to a decrease that a new pod does not meet."""
 PHASES = {ResizePhase.DEFERRED: Obstacle.DEFERRED, ResizePhase.INFEASIBLE: Obstacle.INFEASIBLE}
 
@@ -192,7 +202,7 @@ def _is_short(pod: PodView, found: Review, obstacle: Obstacle | None) -> bool:
     wants = sum(target.request_bytes or 0 for _, target in views)
     if wants - sum(_request(view) for view, _ in views) >= max(1, SHORT_SHARE * wants):
         return True
-    if obstacle is None or CAUSES.get(obstacle) is not Cause.CANNOT_RESIZE:
+    if obstacle is None or CAUSES.get(obstacle) not in NOTHING_AT_ALL:
         return False
     return any(not _holds(view.size, target, SHORT_SHARE) for view, target in views)
 

@@ -140,7 +140,7 @@ class ActPass:
                     looks[key] = self._attendant.attend(one, partial(self.pods, one), senses[key], time.time())
                     looks[key] = self._templater.attend(one, looks[key], time.time())
         with _timed("evict"):
-            looks = self._mover.run(managed, looks, time.time())
+            looks = self._moved(managed, looks)
         with _timed("write"):
             self._publish(managed, looks)
             self._report(managed, looks, errors)
@@ -234,6 +234,15 @@ class ActPass:
             metrics.PASS_ERRORS.labels("act").inc()
             logger.exception("%s/%s was not attended to", *managed.key)
         self.moved_at_s = time.monotonic()
+
+    def _moved(self, managed: Mapping[Key, Managed], looks: dict[Key, Look]) -> dict[Key, Look]:
+        """Evict what should go; what goes wrong there keeps nothing else from being written."""
+        try:
+            return self._mover.run(managed, looks, time.time())
+        except Exception:
+            metrics.PASS_ERRORS.labels("evict").inc()
+            logger.exception("nothing was evicted")
+            return looks
 
     def _report(self, managed: Mapping[Key, Managed], looks: Mapping[Key, Look], errors: dict[str, str]) -> None:
         """Write what people read, for a tick's time at most: what is left has its turn in the next pass."""

@@ -203,7 +203,7 @@ class Mover:
             found = place(board, seat, leaving={uid})
             if isinstance(found, Place):
                 found = place(self._boards.newest(FRESH_S), seat, leaving={uid})
-        except ApiError as error:
+        except (ApiError, LookupError, TypeError, ValueError) as error:  # also what is no pod or node as we know them
             return Held("PlaceUnknown", f"whether it could be scheduled again could not be read: {error}")
         if isinstance(found, NoPlace):
             self._nowhere[uid] = (self._boards.taken_s, Held("NoPlace", found.message))

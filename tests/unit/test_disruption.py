@@ -220,6 +220,31 @@ def test_a_replacement_is_not_evicted_for_the_same_cause() -> None:
     assert rested(new, "NodeFull", gone, NOW_S + 30 * 60) is None
 
 
+@given(
+    tries=st.lists(st.tuples(st.integers(0, 3), st.integers(1, 40)), max_size=60),
+    most=st.tuples(*[st.integers(0, 4)] * 4),
+)
+def test_no_hour_has_more_evictions_than_its_budgets(
+    tries: list[tuple[int, int]], most: tuple[int, int, int, int]
+) -> None:
+    """Whenever pods ask to be evicted, of whatever node and workload they are, no hour sees more than is allowed."""
+    allowance = Allowance(*most)
+    made: list[Past] = []
+    now_s = float(NOW_S)
+    for number, (which, minutes) in enumerate(tries):
+        now_s += minutes * 60
+        view = replace(ONE, uid=f"uid-{number}", node=f"node-{which % 2}")
+        one = crew(key=("shop", f"Deployment/{which}"), policy=f"policy-{which // 2}", replicas=1, pods=(view,))
+        if not_now(view, one, allowance, made, now_s) is None:
+            made.append(Past(one.key, one.policy, Eviction(now_s, view.uid, "", view.node, "NodeFull")))
+    for last in made:
+        hour = [each for each in made if 0 <= last.eviction.at_s - each.eviction.at_s < 3600]
+        assert len(hour) <= most[0]
+        assert sum(each.eviction.node == last.eviction.node for each in hour) <= most[1]
+        assert sum(each.key == last.key for each in hour) <= most[2]
+        assert sum(each.policy == last.policy for each in hour) <= most[3]
+
+
 @given(st.lists(st.tuples(st.floats(0, 200_000), st.integers(0, 30)), max_size=40))
 def test_of_one_pod_one_eviction_is_remembered(made: list[tuple[float, int]]) -> None:
     """Newest last, at most twenty, none older than a day before the newest."""

@@ -121,15 +121,22 @@ def test_a_tenth_is_not_worth_an_eviction() -> None:
     assert wished(pod(container(present=size(180, 300)))) is not None
 
 
-def test_where_nothing_can_be_resized_limits_count_too() -> None:
-    """On an old kubelet a limit that is short is as good as none."""
-    old = Blocked(Obstacle.NODE_CANNOT_RESIZE, "its node's kubelet is v1.32.1: resizing pods needs 1.33")
+@pytest.mark.parametrize(
+    ("obstacle", "cause"),
+    [
+        (Obstacle.NODE_CANNOT_RESIZE, Cause.CANNOT_RESIZE),
+        (Obstacle.NOT_READY_TO_RESIZE, Cause.CANNOT_RESIZE),
+        (Obstacle.RESTART_ON_RESIZE, Cause.RESTARTS),
+    ],
+)
+def test_where_nothing_can_be_resized_limits_count_too(obstacle: Obstacle, cause: Cause) -> None:
+    """On an old kubelet, or where a resize is a restart, a limit that is short is as good as none."""
     short = pod(container(present=size(200, 269)))
 
     assert wished(short) is None
-    wish = wished(short, blocked=old)
+    wish = wished(short, blocked=Blocked(obstacle, "x"))
     assert wish is not None
-    assert Cause.CANNOT_RESIZE is wish.cause
+    assert cause is wish.cause
 
 
 def test_a_decrease_that_cannot_be_made_waits_for_an_hour() -> None:

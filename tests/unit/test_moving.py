@@ -17,7 +17,7 @@ from foresize_forecast.moves import Cause, Wish
 from foresize_forecast.pods import PodView
 from foresize_forecast.reasons import Obstacle
 from objectserver import Objects
-from stage import FORECAST, SIZES, Stage, deployment, policy, staged
+from stage import FORECAST, POLICY, SIZES, Stage, deployment, policy, staged
 
 KEY = ("shop", "Deployment/web")
 PODS = "/api/v1/namespaces/shop/pods"
@@ -330,3 +330,30 @@ def test_without_the_lease_nothing_is_evicted(objects: Objects) -> None:
 
     assert [] == evictions(objects)
     assert look is None or held(look)[0] in {"NotTheWriter", "NotRemembered"}
+
+
+def test_a_node_that_cannot_be_read_is_no_place_and_no_error(objects: Objects) -> None:
+    """A quantity that is none stops no pass: nothing is evicted, and it is said."""
+    objects.put(f"{NODES}/node-3", {"status": {"allocatable": {"memory": "1Gi", "cpu": "lots"}}})
+    with staged(objects, ALLOWS) as stage:
+        look = moved(stage)
+
+    assert [] == evictions(objects)
+    assert "PlaceUnknown" == held(look)[0]
+
+
+def test_what_fails_in_evicting_keeps_nothing_else_from_being_done(
+    objects: Objects, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """New pods are sized, and policies report, whatever becomes of evictions."""
+
+    def fails(*_: Any) -> None:
+        raise RuntimeError("a bug")
+
+    with staged(objects, ALLOWS) as stage:
+        monkeypatch.setattr(stage.mover, "run", fails)
+        stage.foresee("web", 100)
+        written = [path for _, path in stage.run(*views(objects))]
+
+    assert SIZES.rpartition("/")[0] in written
+    assert POLICY + "/status" in written
