@@ -257,6 +257,24 @@ def rested(pod: PodView, cause: str, mine: Iterable[Eviction], now_s: float) -> 
     return None
 
 
+def in_vain(pods: Iterable[PodView], mine: Iterable[Eviction], now_s: float) -> Held | None:
+    """Why no pod of a workload is evicted for its size: the last that was came back without it.
+
+    Args:
+        pods: the workload's.
+        mine: its evictions.
+        now_s: Unix seconds.
+    """
+    lately_s = max((each.at_s for each in mine if now_s - each.at_s < REST_S), default=None)
+    if lately_s is None:
+        return None
+    for pod in pods:
+        if pod.created_s >= lately_s - 1 and not pod.sized_at_creation:
+            words = f"{pod.name}, created since the last eviction, was not sized at its creation"
+            return Held("BornUnsized", f"{words}: is the admission policy, or the webhook, in place?")
+    return None
+
+
 def _is_open(window: Window, now_s: float) -> bool:
     return any(0 <= now_s - at_s < window.duration_s for at_s in window.openings_s(now_s))
 

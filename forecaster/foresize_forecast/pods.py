@@ -90,6 +90,8 @@ class PodView:
     owner_uid: str = ""
     undisturbed: str = ""
     """The annotation by which it asks not to be evicted; empty if it does not."""
+    sized_at_creation: bool = False
+    """Whether the API server gave it its size when it was created, by its annotation."""
     rewriter: str = ""
     """Who, beside us, last wrote any of its containers' memory that is there now, by the API server's record."""
 

@@ -25,7 +25,7 @@ from foresize.managed import Managed
 from foresize.quantities import memory_bytes
 from foresize.records import Records
 from foresize.settings import Settings
-from foresize_forecast.disruption import Allowance, Crew, Held, Past, never, not_now, rested, unsettled
+from foresize_forecast.disruption import Allowance, Crew, Held, Past, in_vain, never, not_now, rested, unsettled
 from foresize_forecast.moves import Cause, Wish, born, no_better
 from foresize_forecast.placement import NoPlace, Place, place
 from foresize_forecast.reasons import Blocked
@@ -177,7 +177,15 @@ class Mover:
             or self._blind(case)
             or rested(wish.pod, wish.cause, case.look.review.state.evictions, now_s)
             or no_better(wish, case.births, targets)
+            or self._in_vain(case, now_s)
         )
+
+    @staticmethod
+    def _in_vain(case: _Case, now_s: float) -> Held | None:
+        """Sizes at creation that are written, and that pods do not get."""
+        if case.wish.cause is Cause.LEAK or not case.managed.creates:
+            return None
+        return in_vain(case.crew.pods, case.look.review.state.evictions, now_s)
 
     @staticmethod
     def _blind(case: _Case) -> Held | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 from foresize.kubeapi import Api, Forbidden
 from foresize.labels import matches
-from foresize.podviews import view
+from foresize.podviews import SIZED_AT_CREATION, view
 from foresize.policy import Policy
 from foresize.targets import Inventory
 from foresize.workloads import GROUP, Workload, group, may_be_grouped, template_sizes
@@ -18,8 +18,6 @@ from foresize_forecast.state import RunsKept, WorkloadState
 
 logger = logging.getLogger(__name__)
 
-SIZED_AT_CREATION = "foresize.dev/sized-at-creation"
-"""Annotation of a pod: containers whose sizes are not those that its owner wrote."""
 MOST_GROUPS = 300
 """Of one policy: a label whose values never come again would make one for each pod."""
 MOST_PODS = 200

@@ -19,6 +19,8 @@ MAKERS = {"pod-template-hash": "Deployment", "rollouts-pod-template-hash": "Roll
 REVISION_LABELS = (*MAKERS, "controller-revision-hash")
 PENDING = {"Deferred": ResizePhase.DEFERRED, "Infeasible": ResizePhase.INFEASIBLE}
 FINISHED = ("Succeeded", "Failed")
+SIZED_AT_CREATION = "foresize.dev/sized-at-creation"
+"""What the admission policy, or the webhook, notes on a pod: containers whose sizes are not their owner's."""
 UNDISTURBED = {
     "karpenter.sh/do-not-disrupt": True,
     "cluster-autoscaler.kubernetes.io/safe-to-evict": False,
@@ -53,6 +55,7 @@ def view(pod: Json) -> PodView:
         ignored=opted_out(metadata),
         owner_uid=owner_uid,
         undisturbed=_undisturbed(metadata.get("annotations") or {}),
+        sized_at_creation=SIZED_AT_CREATION in (metadata.get("annotations") or {}),
         rewriter=_rewriter(metadata),
     )
 

@@ -17,6 +17,7 @@ from foresize_forecast.disruption import (
     Past,
     Window,
     closed,
+    in_vain,
     never,
     next_opening_s,
     not_now,
@@ -218,6 +219,21 @@ def test_a_replacement_is_not_evicted_for_the_same_cause() -> None:
     assert rested(ONE, "NodeFull", gone, NOW_S) is None
     assert rested(new, "LeakReachesLimit", gone, NOW_S) is None
     assert rested(new, "NodeFull", gone, NOW_S + 30 * 60) is None
+
+
+def test_a_workload_whose_new_pods_are_not_sized_loses_no_second_pod() -> None:
+    """For an hour after an eviction whose replacement has no mark of sizing; pods of before tell nothing."""
+    gone = [evicted(30).eviction]
+    new = replace(TWO, created_s=NOW_S - 29 * 60.0)
+
+    held = in_vain([ONE, new], gone, NOW_S)
+    assert held is not None
+    assert "BornUnsized" == held.reason
+    assert "web-abc-2, created since the last eviction, was not sized at its creation" in held.message
+    assert in_vain([ONE, replace(new, sized_at_creation=True)], gone, NOW_S) is None
+    assert in_vain([ONE, TWO], gone, NOW_S) is None
+    assert in_vain([ONE, new], gone, NOW_S + 30 * 60) is None
+    assert in_vain([ONE, new], [], NOW_S) is None
 
 
 @given(

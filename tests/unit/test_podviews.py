@@ -297,6 +297,14 @@ def test_a_finished_pod_holds_nothing(phase: str) -> None:
     assert (True, 0) == (finished(made), requested_bytes(made))
 
 
+def test_a_pod_that_was_sized_at_creation_bears_the_mark() -> None:
+    """The annotation of the admission policy and of the webhook."""
+    pod = {"metadata": {"namespace": "n", "name": "p", "uid": "u"}}
+    marked = {"metadata": {**pod["metadata"], "annotations": {"foresize.dev/sized-at-creation": "app"}}}
+
+    assert (False, True) == (view(pod).sized_at_creation, view(marked).sized_at_creation)
+
+
 @pytest.mark.parametrize(
     ("annotations", "undisturbed"),
     [
