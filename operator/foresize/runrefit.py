@@ -42,7 +42,9 @@ def runs_foreseen(
     }
     runs = {name: _known(assignment, name, read.get(name, ()), kept, grid, now_s) for name in read.keys() | kept.keys()}
     unknown = {
-        name: NoOutlook(TOO_FEW, each.plan.message) for name, each in runs.items() if each.plan.basis is Basis.DECLARED
+        name: NoOutlook(TOO_FEW, each.plan.message)
+        for name, each in runs.items()
+        if each.plan.basis is Basis.DECLARED and name not in workload.init
     }
     unseen = {name: NO_RUNS for name in workload.template if name not in runs}
     return Foreseen(forecasts=unseen | unknown, distrust=_partial(workload, answer), made_at_s=now_s, runs=runs)

@@ -51,7 +51,7 @@ def assignment() -> Assignment:
     return Assignment(cronjob(), parsed, None)
 
 
-def refitted(hours_ago: dict[float, float]) -> Forecasts:
+def refitted(hours_ago: dict[float, float], workload: Workload | None = None) -> Forecasts:
     """After a refit; runs of ten minutes that began so many hours ago, with their peaks in MiB."""
     starts = {("shop", f"nightly-{29_000_000 + n}-bcdfg", "app"): ago for n, ago in enumerate(hours_ago)}
     since_s = {of: NOW_S - ago * HOUR_S for of, ago in starts.items()}
@@ -59,7 +59,7 @@ def refitted(hours_ago: dict[float, float]) -> Forecasts:
     steady = {of: float(mi(peak)) for of, peak in zip(starts, hours_ago.values(), strict=True)}
     known = Forecasts()
     with metricserver.serving(Metrics(steady, since_s, until_s)) as source:
-        known.refit(source, NoPool(), [assignment()], NOW_S, 1800.0)
+        known.refit(source, NoPool(), [replace(assignment(), workload=workload or cronjob())], NOW_S, 1800.0)
     return known
 
 
@@ -78,6 +78,13 @@ def test_each_pod_is_a_run() -> None:
     assert Basis.RUNS is found.runs["app"].plan.basis
     assert 146 == int(found.runs["app"].plan.one_size_bytes / mi(1))
     assert {} == found.forecasts
+
+
+def test_an_init_container_that_is_hardly_ever_seen_is_no_fault() -> None:
+    """It may end between two scrapes: nobody is told that its history is missing."""
+    job = replace(cronjob(), init=cronjob().template, template={})
+
+    assert {} == refitted({5: 100}, job).foreseen[CRONJOB].forecasts
 
 
 def test_what_goes_on_is_no_run_yet() -> None:
