@@ -140,6 +140,28 @@ def test_a_mistake_is_refused_with_its_field_and_range(
 
 
 @pytest.mark.parametrize(
+    ("spec", "refusal"),
+    [
+        ({}, r"spec\.namespaceSelector: Required value"),
+        (
+            {"namespaceSelector": {"matchExpressions": [{"key": "team", "operator": "In"}]}},
+            r"namespaceSelector\.matchExpressions: operator In and NotIn need values",
+        ),
+        ({"namespaceSelector": {}, "horizon": "30d"}, DURATION.format("horizon", "10m", "7d")),
+    ],
+    ids=str,
+)
+def test_a_mistake_in_a_policy_of_the_cluster_is_refused(
+    cluster: Cluster, namespace: str, spec: Json, refusal: str
+) -> None:
+    """It has all the rules of a namespace's policy, and its selector of namespaces may not be forgotten."""
+    with pytest.raises(KubectlError) as refused:
+        apply(cluster, namespace, policy(**spec) | {"kind": "ClusterMemoryPolicy"})
+
+    assert re.search(refusal, str(refused.value)), refused.value
+
+
+@pytest.mark.parametrize(
     "spec",
     [
         row(min=33554432, max="1e9"),
