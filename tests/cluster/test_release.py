@@ -28,7 +28,10 @@ def _sized(cluster: Cluster, namespace: str, prometheus: StartPrometheus, operat
 def test_a_release_under_the_kill_switch_gives_all_back(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
-    """Refused while the operator would undo it; then both pods are back, unharmed, by two resizes and no more."""
+    """Refused while the operator would undo it; then both pods are back, unharmed, by two resizes and no more.
+
+    In the order of an uninstall: kill switch, release, policies deleted. Without the switch nothing changes any more.
+    """
     started = _sized(cluster, namespace, prometheus, operator)
     code, words = release(cluster, f"{namespace}/web")
     assert (1, True) == (code, "would size it again at once: MemoryPolicy p applies" in words), words
@@ -38,10 +41,10 @@ def test_a_release_under_the_kill_switch_gives_all_back(
     try:
         code, words = release(cluster, "--all", "-n", namespace)
         assert code == 0, words
-        see_passes(started)
+        cluster.kubectl("delete", "memorypolicies", "--all", "-n", namespace)
     finally:
         cluster.kubectl("delete", *SWITCH)
-        started.stop()
+    see_passes(started)
 
     for pod in workloads.pods(cluster, namespace, "web"):
         assert (sizes(pod), workloads.limit_bytes(pod)) == (("64Mi", "128Mi"), 128 * MIB)

@@ -9,12 +9,20 @@ from typing import Any
 import pytest
 from kubernetes.utils import parse_quantity
 
+from foresize.kubeapi import connect
+from foresize.lease import Fence
+from foresize.references import find
+from foresize.selecting import Ref
+from foresize.template import give_back, write
+from foresize.workloads import Workload
 from foresize_dev import helm, workloads
 from foresize_dev.cluster import Cluster, KubectlError
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.operator_process import ACCOUNT
 from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
+from foresize_forecast.sizes import Size
+from foresize_forecast.templateplan import NOTHING
 from proofs import deeds, see_passes
 from releases import release
 from scenes import MIB, condition, past, policy, sizes
@@ -105,6 +113,50 @@ def test_templates_go_back_to_what_their_owners_wrote(
     path = f"/apis/apps/v1/namespaces/{namespace}/deployments/db?fieldManager=gitops"
     cluster.api.request("PATCH", path, theirs, "application/apply-patch+yaml")
     assert _template(cluster, namespace, "db") == ("96Mi", "192Mi")
+
+
+@pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "CronJob"])
+def test_every_kind_is_written_once_and_given_back(cluster: Cluster, namespace: str, kind: str) -> None:
+    """A sidecar too. The same sizes again make no new generation, so that no pod is replaced for nothing."""
+    manifest = _of_kind(kind, workloads.deployment("web", Memhog({"HOLD": "20Mi"}))["spec"]["template"])
+    cluster.apply(manifest, namespace=namespace)
+    api, ref = connect(str(cluster.kubeconfig)), Ref(manifest["apiVersion"], kind, "web")
+    always, sizes = Fence(lambda: True), {"app": Size(64 * MIB, 96 * MIB), "proxy": Size(16 * MIB, None)}
+
+    def found() -> Workload:
+        read = find(api, namespace, ref)
+        assert isinstance(read, Workload)
+        return read
+
+    assert write(api, always, found(), sizes, force=False) is None
+    assert (found().template, found().templated) == (sizes, True)
+    generation = _generation(cluster, namespace, manifest)
+    assert write(api, always, found(), sizes, force=False) is None
+    assert generation == _generation(cluster, namespace, manifest)
+    assert give_back(api, always, found()) is None
+    assert (set(found().template.values()), found().templated) == ({NOTHING}, False)
+
+
+def _of_kind(kind: str, template: Json) -> Json:
+    """A workload that makes no pods."""
+    proxy = Memhog({"HOLD": "1Mi"}, container="proxy").spec()
+    template["spec"]["initContainers"] = [proxy | {"restartPolicy": "Always"}]
+    template["spec"]["nodeSelector"] = {"example.com/none": "here"}
+    labels = {"matchLabels": template["metadata"]["labels"]}
+    spec: Json = {"selector": labels, "template": template}
+    if kind in {"Deployment", "StatefulSet"}:
+        spec["replicas"] = 0
+    if kind == "CronJob":
+        template["spec"]["restartPolicy"] = "Never"
+        spec = {"schedule": "@yearly", "jobTemplate": {"spec": {"template": template}}}
+    version = "batch/v1" if kind == "CronJob" else "apps/v1"
+    return {"apiVersion": version, "kind": kind, "metadata": {"name": "web"}, "spec": spec}
+
+
+def _generation(cluster: Cluster, namespace: str, manifest: Json) -> int:
+    plural = f"{manifest['kind'].lower()}s"
+    found: Json = cluster.api.get(f"/apis/{manifest['apiVersion']}/namespaces/{namespace}/{plural}/web")
+    return int(found["metadata"]["generation"])
 
 
 FORBIDDEN: list[Json] = [
