@@ -14,14 +14,18 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+import yaml
 from aiohttp import web
 
 from foresize.webhook.apiserver import ApiError, ApiServer, in_cluster
-from foresize.webhook.certificates import made
+from foresize.webhook.certificates import BACKDATED, RENEWED, SERVED, made
+from foresize.webhook.known import TRUSTED_S
 from foresize.webhook.logs import JsonLines
 from foresize.webhook.options import parse
 from foresize.webhook.serving import Shown
 from webhooking import LIFE_S, NAMES, REVIEW, asked, free_port, serving, trusting
+
+ROOT = Path(__file__).parents[2]
 
 
 def test_the_api_server_is_asked_as_a_pod_does(tmp_path: Path) -> None:
@@ -203,3 +207,23 @@ def test_log_lines_are_like_the_operators(capsys: pytest.CaptureFixture[str]) ->
     assert (line["severity"], line["message"].splitlines()[0]) == ("error", "it failed")
     assert line["message"].endswith("invalid literal for int() with base 10: 'odd'")
     assert line.keys() == {"message", "severity", "timestamp"}
+
+
+def test_the_page_says_what_the_code_does() -> None:
+    """Spans, ports and defaults of docs/at-creation.md are those of the code and the chart."""
+    page = " ".join((ROOT / "docs" / "at-creation.md").read_text().split())
+    default = parse([])
+    chart = yaml.safe_load((ROOT / "charts" / "foresize" / "values.yaml").read_text())["admission"]["webhook"]
+    days = default.certificate_life_s / 86_400
+    told = {
+        f"has not heard of for {TRUSTED_S / 60:g} minutes",
+        f"port {default.probe_port}",
+        f"certificate.life` ({days:g} days)",
+        f"{days * (SERVED - BACKDATED):g} days later",
+    }
+
+    assert [each for each in told if each not in page] == []
+    assert chart["certificate"]["life"] == f"{days:g}d"
+    assert chart["port"] == default.port
+    assert "After two thirds of that" in page
+    assert pytest.approx(2 / 3) == RENEWED

@@ -16,8 +16,8 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 Json = dict[str, Any]
 Key = tuple[str, str]
-PAGE = 100
-"""One MemorySizes may have a hundred kilobytes."""
+PAGE = 25
+"""One MemorySizes may have half a megabyte, and a page is whole in memory while it is read."""
 WATCH_S = 300
 """How long the API server keeps one watch open."""
 SILENCE_S = 90.0
