@@ -33,11 +33,15 @@ class Boards:
         Raises:
             ApiError: it could not be read, or may not be.
         """
-        if self._board is None or time.monotonic() - self.taken_s > max_age_s:
+        if self._board is None or not self.is_younger_than(max_age_s):
             began_s = time.monotonic()
             self._board = self._read()
             self.taken_s = began_s
         return self._board
+
+    def is_younger_than(self, age_s: float) -> bool:
+        """Whether the board was read no longer ago."""
+        return time.monotonic() - self.taken_s <= age_s
 
     def seat_of_replacement(self, pod: PodView, births: Mapping[str, Size]) -> Seat | None:
         """The pod that would come in the place of another; None where that one is gone already.

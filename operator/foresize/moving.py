@@ -42,7 +42,10 @@ LONGEST_PAUSE_S = 600.0
 GOING_S = 60.0
 """A pod that lives on so long after it was to be evicted was not: the API server refused, or was never asked."""
 HOUR_S = 3600.0
+MOST_LOOKS = 10
+"""Pods whose place is looked for, or that the API server is asked about, in one pass: neither may take its time."""
 JUST_NOW = Held("OneAtATime", "another pod was evicted just now")
+IN_THE_QUEUE = Held("InTheQueue", "other pods are looked at first")
 Key = tuple[str, str]
 
 
@@ -84,14 +87,15 @@ class Mover:
         self._settings, self._api, self._fence = settings, api, fence
         self._attendant, self._records = attendant, records
         self._admission, self._events = admission, events
-        self._boards = Boards(api)
+        self._boards, self._board_s = Boards(api), settings.inventory_interval_s
         self._made: dict[str, Past] = {}
         """By pod uid, what this process has evicted: a budget outlives a MemoryForecast that is deleted."""
-        self._pauses: dict[str, _Pause] = {}
+        self._pauses: dict[Key, _Pause] = {}
+        """By workload: a PodDisruptionBudget is for all of its pods."""
         self._nowhere: dict[str, tuple[float, Held]] = {}
         """By pod uid, why it had no place on the board that was taken then."""
-        self._said: dict[str, str] = {}
-        """By pod uid, the last word on why it is not evicted."""
+        self._said: set[tuple[Key, str]] = set()
+        """Of which workloads it was said by what their pods are held."""
 
     def run(self, managed: Mapping[Key, Managed], looks: Mapping[Key, Look], now_s: float) -> dict[Key, Look]:
         """Evict one pod at most.
@@ -105,24 +109,32 @@ class Mover:
             The looks, with what was done, and beside what stands in a pod's way why it was not evicted.
         """
         told = dict(looks)
-        cases = sorted(self._cases(managed, looks), key=lambda case: (_URGENT[case.wish.cause], case.wish.since_s))
+        cases = sorted(self._cases(managed, looks), key=self._turn)
         past = self._past(looks, now_s) if cases else []
         stop = unsettled((managed[key].crew(look.seen.pods) for key, look in looks.items() if cases), past, now_s)
-        why: dict[str, Held] = {}
+        why: list[tuple[Key, str]] = []
+        looked = 0
         for case in cases:
-            held = self._held(case, past, now_s) or stop or self._paused(case, now_s)
-            if held is None:
+            key = case.managed.key
+            held = self._held(case, past, now_s) or stop or self._known(case, now_s)
+            if held is None and looked == MOST_LOOKS:
+                held = IN_THE_QUEUE
+            elif held is None:
+                looked += 1
                 found = self._place(case)
                 held = self._evict(case, found, now_s) if isinstance(found, Place) else found
                 stop = stop if held is not None else JUST_NOW
-            key = case.managed.key
             told[key] = self._told(told[key], case, held)
-            if held is not None:
-                why[case.wish.pod.uid] = held
-        counts = Counter(held.reason for held in why.values())
-        show(metrics.EVICTIONS_HELD, {(reason,): count for reason, count in counts.items()})
-        self._forget_all_but({pod.uid for look in looks.values() for pod in look.seen.pods})
+            why += [] if held is None else [(key, held.reason)]
+        show(metrics.EVICTIONS_HELD, {(reason,): count for reason, count in Counter(each for _, each in why).items()})
+        self._said &= set(why)
+        self._forget_all_but(looks)
         return told
+
+    def _turn(self, case: _Case) -> tuple[float, int, float]:
+        """Who was not looked at yet goes first, then the most urgent, then who has waited longest."""
+        taken_s, _ = self._nowhere.get(case.wish.pod.uid, (float("-inf"), None))
+        return taken_s, _URGENT[case.wish.cause], case.wish.since_s
 
     def _cases(self, managed: Mapping[Key, Managed], looks: Mapping[Key, Look]) -> Iterator[_Case]:
         for key, look in looks.items():
@@ -193,18 +205,19 @@ class Mover:
         distrust = case.look.seen.distrust
         return Held("StaleData", f"what is known of it cannot be trusted: {distrust}") if distrust else None
 
-    def _paused(self, case: _Case, now_s: float) -> Held | None:
-        pause = self._pauses.get(case.wish.pod.uid)
-        return pause.held if pause is not None and now_s < pause.until_s else None
+    def _known(self, case: _Case, now_s: float) -> Held | None:
+        """What the API server, or the present board, said before."""
+        pause = self._pauses.get(case.managed.key)
+        if pause is not None and now_s < pause.until_s:
+            return pause.held
+        taken_s, held = self._nowhere.get(case.wish.pod.uid, (0.0, None))
+        return held if taken_s == self._boards.taken_s and self._boards.is_younger_than(self._board_s) else None
 
     def _place(self, case: _Case) -> Place | Held:
         """Where its replacement would go: looked for on a board of a minute, found on a fresh one."""
         uid = case.wish.pod.uid
         try:
-            board = self._boards.newest(self._settings.inventory_interval_s)
-            taken_s, held = self._nowhere.get(uid, (0.0, JUST_NOW))
-            if taken_s == self._boards.taken_s:
-                return held
+            board = self._boards.newest(self._board_s)
             seat = self._boards.seat_of_replacement(case.wish.pod, case.births)
             if seat is None:
                 return Held("Gone", "it is gone already")
@@ -234,7 +247,8 @@ class Mover:
             metrics.EVICTIONS.labels(cause, "refused" if refused else "accepted").inc()
             if refused is not None:
                 self._records.keep(one.key, self._records.state(one.key).without_eviction(pod.uid))
-                return self._pause(pod.uid, Held("Refused", f"the API server says: {refused.message}"), now_s)
+                return self._pause(one.key, Held("Refused", f"the API server says: {refused.message}"), now_s)
+        self._pauses.pop(one.key, None)
         self._made[pod.uid] = Past(one.key, one.policy.uid, eviction)
         words = f"evicted: {wish.message}; {found.message}; MemoryPolicy {one.policy.name}"
         logger.info("%s/%s: %s", pod.namespace, pod.name, words)
@@ -242,33 +256,33 @@ class Mover:
         self._events.normal(self._records.regarding(one.subject), "PodEvicted", f"{pod.name} {words}", EVICT)
         return None
 
-    def _pause(self, uid: str, held: Held, now_s: float) -> Held:
-        before = self._pauses.get(uid)
+    def _pause(self, key: Key, held: Held, now_s: float) -> Held:
+        before = self._pauses.get(key)
         failures = before.failures + 1 if before is not None else 1
         pause_s = min(FIRST_PAUSE_S * 2 ** min(failures - 1, 10), LONGEST_PAUSE_S)
-        self._pauses[uid] = _Pause(now_s + pause_s, failures, held)
+        self._pauses[key] = _Pause(now_s + pause_s, failures, held)
         return held
 
     def _told(self, look: Look, case: _Case, held: Held | None) -> Look:
-        """The look as a reader gets it; an Event where what holds the pod is new."""
+        """The look as a reader gets it; an Event where what holds pods of the workload is new."""
         pod, wish = case.wish.pod, case.wish
         others = {name: each for name, each in look.blocked.items() if name != pod.name}
         if held is None:
             made = replace(look.review.state, evictions=self._records.state(case.managed.key).evictions)
             return replace(look, review=replace(look.review, state=made), blocked=others)
-        if self._said.get(pod.uid) != held.reason:
-            self._said[pod.uid] = held.reason
+        if (case.managed.key, held.reason) not in self._said:
+            self._said.add((case.managed.key, held.reason))
             words = f"{pod.name} is not evicted ({wish.cause}): {held.message}"
             self._events.warning(self._records.regarding(case.managed.subject), "EvictionHeld", words, EVICT)
         # First, so that it is what a reader sees of several pods.
         told = Blocked(wish.obstacle, f"{wish.message}; not evicted: {held.message}", held.reason)
         return replace(look, blocked={pod.name: told} | others)
 
-    def _forget_all_but(self, living: set[str]) -> None:
-        """Drop what was remembered of pods that are gone."""
-        self._pauses = {uid: each for uid, each in self._pauses.items() if uid in living}
+    def _forget_all_but(self, looks: Mapping[Key, Look]) -> None:
+        """Drop what was remembered of pods and workloads that are gone."""
+        living = {pod.uid for look in looks.values() for pod in look.seen.pods}
+        self._pauses = {key: each for key, each in self._pauses.items() if key in looks}
         self._nowhere = {uid: each for uid, each in self._nowhere.items() if uid in living}
-        self._said = {uid: each for uid, each in self._said.items() if uid in living}
 
 
 _URGENT = {cause: rank for rank, cause in enumerate(Cause)}

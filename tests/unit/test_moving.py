@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import Any
 
@@ -357,3 +358,35 @@ def test_what_fails_in_evicting_keeps_nothing_else_from_being_done(
 
     assert SIZES.rpartition("/")[0] in written
     assert POLICY + "/status" in written
+
+
+def test_a_pass_looks_for_few_places(objects: Objects) -> None:
+    """Of fifteen pods without a place ten are looked at, the others next time; each is told why it waits."""
+    for number in range(3, 16):
+        _put_pod(objects, number, "node-1", "0")
+    objects.stored["/apis/apps/v1/namespaces/shop/deployments/web"]["spec"]["replicas"] = 15
+    objects.stored[f"{NODES}/node-2"]["spec"] = {"unschedulable": True}
+    names = [f"web-{number}" for number in range(1, 16)]
+    with staged(objects, ALLOWS) as stage:
+        first = moved(stage, NOW_S, *names)
+        asked = len(objects.requests)
+        second = moved(stage, NOW_S + 1, *names)
+
+    assert {"NoPlace": 10, "InTheQueue": 5} == Counter(held(first, name)[0] for name in names)
+    assert {"NoPlace": 15} == Counter(held(second, name)[0] for name in names)
+    # Nodes and pods were read once, and only the five that had waited are looked at.
+    later = [each.path for each in objects.requests[asked:] if each.method == "GET"]
+    assert 5 == sum(path.startswith(f"{PODS}/") for path in later)
+    assert "/api/v1/pods" not in later
+
+
+def test_a_workloads_refusal_holds_its_other_pods(objects: Objects) -> None:
+    """A disruption budget is for all of them: the API server is not asked for each."""
+    objects.refuse = lambda request: status(429, "no") if request.path.endswith("/eviction") else None
+    with staged(objects, ALLOWS) as stage:
+        look = moved(stage, NOW_S, "web-1", "web-2")
+        events = [each.body["note"] for each in objects.requests if each.path.endswith("/events")]
+
+    assert 1 == len(evictions(objects))
+    assert ["Refused", "Refused"] == [held(look, name)[0] for name in ("web-1", "web-2")]
+    assert len(events) <= 1
