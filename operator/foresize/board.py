@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from foresize import seats
-from foresize.kubeapi import Api, NotFound
+from foresize.kubeapi import Api, ApiError, NotFound
 from foresize.podviews import finished
 from foresize_forecast.placement import Board, NodeTerm, Seat
 from foresize_forecast.placement.filters import terms_with_namespace_selector
@@ -23,20 +23,25 @@ class Boards:
 
     def __init__(self, api: Api) -> None:
         self._api = api
-        self._board: Board | None = None
+        self._board: Board | Exception | None = None
         self.taken_s = float("-inf")
         """When it was read, by the monotonic clock."""
 
     def newest(self, max_age_s: float) -> Board:
-        """The board, read again where it is older.
+        """The board, read again where it is older; what could not be read is not tried again sooner.
 
         Raises:
             ApiError: it could not be read, or may not be.
+            LookupError, TypeError, ValueError: something in it is no pod or node as we know them.
         """
         if self._board is None or not self.is_younger_than(max_age_s):
-            began_s = time.monotonic()
-            self._board = self._read()
-            self.taken_s = began_s
+            self.taken_s = time.monotonic()
+            try:
+                self._board = self._read()
+            except (ApiError, LookupError, TypeError, ValueError) as error:
+                self._board = error
+        if isinstance(self._board, Exception):
+            raise self._board
         return self._board
 
     def is_younger_than(self, age_s: float) -> bool:

@@ -34,7 +34,7 @@ from foresize_forecast.state import Eviction
 
 logger = logging.getLogger(__name__)
 
-FRESH_S = 2.0
+FRESH_S = 10.0
 """An eviction is decided on nodes and pods that were read no longer ago."""
 FIRST_PAUSE_S = 15.0
 """After a refusal by the API server; it doubles with each further one, up to `LONGEST_PAUSE_S`."""

@@ -294,10 +294,11 @@ def test_pods_that_may_not_be_read_are_not_judged(objects: Objects) -> None:
     """An operator that sees only its namespaces cannot tell whether a node has room: it evicts nothing, and says so."""
     with staged(objects, ALLOWS) as stage:
         objects.refuse = lambda request: status(403, "forbidden") if request.path == "/api/v1/pods" else None
-        look = moved(stage)
+        look = moved(stage, NOW_S, "web-1", "web-2")
 
     assert [] == evictions(objects)
-    assert "PlaceUnknown" == held(look)[0]
+    assert ["PlaceUnknown", "PlaceUnknown"] == [held(look, name)[0] for name in ("web-1", "web-2")]
+    assert 1 == sum(each.path == "/api/v1/pods" for each in objects.requests)  # not tried again for each
 
 
 def test_nothing_is_evicted_on_data_that_cannot_be_trusted(objects: Objects) -> None:
