@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from foresize_forecast.bounds import clamp
 from foresize_forecast.choices import in_use_bytes
 from foresize_forecast.podchange import Proven
+from foresize_forecast.pods import Room
 from foresize_forecast.reasons import Blocked, Obstacle
-from foresize_forecast.sizes import MIB, QosClass, Size, rounded_up
+from foresize_forecast.sizes import MIB, ContainerPolicy, QosClass, Size, rounded_up
 from foresize_forecast.state import TemplateWrite
 
 TOLERANCE = 0.1
@@ -49,6 +51,9 @@ class TemplateNeeds:
         proven: how far the newest revision is proven by samples of its own.
         usage_bytes: by container name, the highest newest sample of its pods.
         qos: the class that the template gives.
+        cpu_pinned: whether every container's CPU request is its limit, so that equal memory would make it Guaranteed.
+        policies: by container name, what is asked for it; one that is missing has no bounds of its own.
+        room: bounds of a container: the namespace's LimitRange, and the largest node.
         waits: why nothing may be written now: a rollout, a closed window; empty if something may.
         distrust: why nothing may be lowered; empty if it may.
         force: whether what another wrote is taken over.
@@ -61,6 +66,9 @@ class TemplateNeeds:
     proven: Proven
     usage_bytes: Mapping[str, float] = field(default_factory=dict)
     qos: QosClass = QosClass.BURSTABLE
+    cpu_pinned: bool = False
+    policies: Mapping[str, ContainerPolicy] = field(default_factory=dict)
+    room: Room = field(default_factory=Room)
     waits: str = ""
     distrust: str = ""
     force: bool = False
@@ -128,10 +136,20 @@ def _wanted(name: str, present: Size, needs: TemplateNeeds) -> Size:
         request = _at_least(request, present.request_bytes)
     if needs.distrust or used is None or not needs.proven.limit:
         limit = _at_least(limit, present.limit_bytes)
+    limit = limit if limit is None or request is None else max(limit, request)
     if needs.qos is QosClass.GUARANTEED:
-        both = _at_least(limit, request)
-        return Size(both, both)
-    return Size(request, limit if limit is None or request is None else max(limit, request))
+        request = limit = _at_least(limit, request)
+    policy = needs.policies.get(name, ContainerPolicy(min_bytes=0))
+    return _burstable(clamp(Size(request, limit), policy, needs.room), needs)
+
+
+def _burstable(size: Size, needs: TemplateNeeds) -> Size:
+    """What keeps the class: where CPU is pinned, the request stays a MiB below the limit."""
+    if needs.qos is QosClass.GUARANTEED or not needs.cpu_pinned or size.request_bytes is None:
+        return size
+    if size.limit_bytes is None or size.request_bytes < size.limit_bytes:
+        return size
+    return Size(size.limit_bytes - MIB, size.limit_bytes)
 
 
 def _at_least(value_bytes: int | None, floor_bytes: int | None) -> int | None:

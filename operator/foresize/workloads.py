@@ -51,6 +51,7 @@ class Workload:
         templated: whether any memory in its template was written by us.
         before: by container name, what another had written where we took it over.
         sidecars: names of the native sidecars in its template.
+        cpu_pinned: whether every container's CPU request is its limit.
         evict: what its owner says of evictions by label or annotation: True also of a single replica, False never.
         pods: names of its newest pods, where names and owners do not tell whose they are.
         init: memory of the ordinary init containers in its pod template.
@@ -72,6 +73,7 @@ class Workload:
     templated: bool = False
     before: Mapping[str, Size] = field(default_factory=dict)
     sidecars: frozenset[str] = frozenset()
+    cpu_pinned: bool = False
     evict: bool | None = None
     pods: tuple[str, ...] = ()
     init: Mapping[str, Size] = field(default_factory=dict)
@@ -121,6 +123,7 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
         templated=ownership.is_ours(item),
         before={name: size for name, size in ownership.before(item).items() if name in sizes},
         sidecars=frozenset(each["name"] for each in _sidecars(pod)),
+        cpu_pinned=bool(sizes) and all(_pinned(block, "cpu") for block in _blocks(pod)),
         evict={"true": True, "false": False}.get(_mark(metadata, EVICT)),
     )
 
@@ -190,13 +193,17 @@ def size_of(resources: Json | None) -> Size:
 
 def qos_of(pod: Json) -> QosClass:
     """The class that Kubernetes gives a pod of this spec (kubernetes pkg/apis/core/v1/helper/qos, `ComputePodQOS`)."""
-    containers = [*(pod.get("initContainers") or []), *(pod.get("containers") or [])]
-    blocks = [each.get("resources") or {} for each in containers]
+    blocks = _blocks(pod)
     named = [{**(block.get("requests") or {}), **(block.get("limits") or {})} for block in blocks]
     if not any(name in each for each in named for name in ("cpu", "memory")):
         return QosClass.BEST_EFFORT
     guaranteed = all(_pinned(block, name) for block in blocks for name in ("cpu", "memory"))
     return QosClass.GUARANTEED if guaranteed else QosClass.BURSTABLE
+
+
+def _blocks(pod: Json) -> list[Json]:
+    """The `resources` of all containers."""
+    return [each.get("resources") or {} for kind in ("initContainers", "containers") for each in pod.get(kind) or []]
 
 
 def opted_out(metadata: Json) -> bool:

@@ -11,8 +11,9 @@ from hypothesis import strategies as st
 
 from builders import NOW_S, mi, size
 from foresize_forecast.podchange import Proven
+from foresize_forecast.pods import Room
 from foresize_forecast.reasons import Obstacle
-from foresize_forecast.sizes import QosClass, Size
+from foresize_forecast.sizes import ContainerPolicy, QosClass, Size
 from foresize_forecast.state import TemplateWrite, WorkloadState
 from foresize_forecast.stored import dump, load
 from foresize_forecast.templateplan import COOLDOWN_S, NOTHING, RETRY_S, Held, TemplateNeeds, TemplatePlan, planned
@@ -142,6 +143,27 @@ def test_never_under_use() -> None:
     found = planned(needs(usage_bytes={"app": float(mi(310))}), NOW_S).sizes["app"]
 
     assert (mi(310), mi(334)) == (found.request_bytes, found.limit_bytes)
+
+
+def test_never_outside_the_policys_bounds() -> None:
+    """310 MiB in use and a maximum of 256: the owner's word on what it may cost goes before."""
+    bounds = {"app": ContainerPolicy(max_bytes=mi(256))}
+    found = planned(needs(usage_bytes={"app": float(mi(310))}, policies=bounds), NOW_S).sizes
+
+    assert {"app": size(256, 256)} == found
+
+
+def test_never_outside_the_limitrange() -> None:
+    """Else no pod of the template could be created."""
+    found = planned(needs(room=Room(container_max_bytes=mi(250))), NOW_S).sizes
+
+    assert {"app": size(200, 250)} == found
+
+
+def test_burstable_stays_burstable_beside_pinned_cpu() -> None:
+    """Request and limit would be equal, and with CPU pinned that is Guaranteed: the request is a MiB less."""
+    assert {"app": size(299, 300)} == planned(needs(born={"app": size(300, 300)}, cpu_pinned=True), NOW_S).sizes
+    assert {"app": size(300, 300)} == planned(needs(born={"app": size(300, 300)}), NOW_S).sizes
 
 
 def test_what_we_wrote_stays_ours_without_a_forecast() -> None:
