@@ -1,9 +1,12 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from random import Random
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builders import container, mi, pod, size
 from foresize.guard import assign
@@ -219,3 +222,27 @@ def test_room() -> None:
         found.room(pod(node="new")).node_free_bytes,
         found.room(pod(node="new")).node_allocatable_bytes,
     )
+
+
+@given(
+    st.lists(st.tuples(st.booleans(), st.integers(1, 28), st.sampled_from("abcdef")), max_size=8, unique=True),
+    st.randoms(use_true_random=False),
+)
+def test_each_workload_has_one_policy_whatever_the_order(drawn: list[tuple[bool, int, str]], shuffle: Random) -> None:
+    """Its namespace's own before the cluster's, the oldest of its kind; all others are told of, once each."""
+    policies = [
+        everywhere(f"{name}{day}", f"2026-11-{day:02}T00:00:00Z")
+        if wide
+        else policy(f"{name}{day}", created=f"2026-11-{day:02}T00:00:00Z")
+        for wide, day, name in drawn
+    ]
+    policies = [replace(each, uid=f"{each.kind}/{each.name}") for each in policies]
+    found = inventory(covered={each.uid: frozenset({"shop"}) for each in policies})
+    own = [each for each in policies if each.kind == "MemoryPolicy"]
+    expected = min(own or policies, key=lambda each: (each.created_s, each.name), default=None)
+    shuffle.shuffle(policies)
+
+    assignments, overlaps = assign(policies, found)
+
+    assert [expected] * bool(policies) == [each.policy for each in assignments]
+    assert len(policies) == len(overlaps.get(expected.uid, ())) + 1 if expected else not overlaps
