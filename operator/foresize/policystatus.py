@@ -132,6 +132,8 @@ def _nothing(found: Findings) -> str:
     if found.policy.namespace_selector is not None and not found.namespaces:
         return "its namespaceSelector matches no namespace; kube-system and Foresize's own are never matched"
     where = "this namespace" if found.policy.namespace_selector is None else "any of its namespaces"
+    if label := found.policy.target.group_by:
+        return f"its selector finds no pod with the label {label} in {where}, bare or of a Job that no CronJob made"
     return f"its selector matches no Deployment, StatefulSet, DaemonSet, ReplicaSet or CronJob in {where}"
 
 
@@ -185,7 +187,7 @@ def _history(found: Findings) -> Condition:
 def _conflict(found: Findings) -> Condition:
     disputed = [each for each in found.overlaps if not each.intended]
     if disputed:
-        words = "; ".join(_shared(each, found.policy) for each in disputed)
+        words = _listed([_shared(each, found.policy) for each in disputed[:MOST_NAMED]], len(disputed))
         return Condition("Conflict", status=True, reason="OtherPolicy", message=words)
     quiet = [each.quiet for each in found.assignments if each.quiet is not None and each.quiet.state == CONFLICT]
     if quiet:
@@ -197,11 +199,15 @@ def _conflict(found: Findings) -> Condition:
     if owned := [each for each in templates if each.obstacle in TEMPLATES]:
         return Condition("Conflict", status=True, reason=str(owned[0].obstacle), message=owned[0].message)
     if found.overlaps:
-        words = "; ".join(_replaced(each, found.policy) for each in found.overlaps[:MOST_NAMED])
-        more = len(found.overlaps) - MOST_NAMED
-        words += f"; and {more} more" if more > 0 else ""
+        words = _listed([_replaced(each, found.policy) for each in found.overlaps[:MOST_NAMED]], len(found.overlaps))
         return Condition("Conflict", status=False, reason=GIVES_WAY, message=words)
     return Condition("Conflict", status=False, reason="None", message="nobody else sizes these workloads")
+
+
+def _listed(words: Sequence[str], of: int) -> str:
+    """The first of many, and how many there are besides."""
+    more = of - MOST_NAMED
+    return "; ".join(words) + (f"; and {more} more" if more > 0 else "")
 
 
 def _shared(overlap: Overlap, policy: Policy) -> str:

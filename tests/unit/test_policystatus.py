@@ -192,7 +192,10 @@ def test_a_long_list_of_workloads_is_cut() -> None:
     cluster = everywhere()
     many = [Overlap(WEB, policy(), cluster)] * 60
 
+    older = [replace(each, winner=replace(cluster, uid="older")) for each in many]
+
     assert said(found(chosen=cluster, overlaps=many), "Conflict")[2].endswith("; and 10 more")
+    assert said(found(chosen=cluster, overlaps=older), "Conflict")[2].endswith("; and 10 more")
 
 
 def test_a_selector_without_a_namespace_is_said() -> None:
@@ -235,3 +238,10 @@ def test_a_row_for_an_init_container_is_no_typo() -> None:
     web = replace(WEB, init={"setup": size(64, 128)})
 
     assert "True" == said(found(chosen=chosen, assignments=[Assignment(web, chosen, None)]))[0]
+
+
+def test_a_label_without_pods_is_said() -> None:
+    """What is grouped is pods: a policy that finds none says of which label, and of whose."""
+    chosen = policy(target={"selector": {}, "groupBy": "job"})
+
+    assert "no pod with the label job in this namespace" in said(found(chosen=chosen, assignments=[], looks=[]))[2]
