@@ -57,6 +57,7 @@ class Evidence:
         heap: the bound that its process keeps its heap to, where one is known.
         room: bounds of a container; its node's and its quota's room are looked at pod by pod.
         distrust: why its samples or its outlook cannot be trusted to lower anything; empty if they can.
+        share: of the request that it wants, what its policy's budget gives it.
     """
 
     present: Size
@@ -68,6 +69,7 @@ class Evidence:
     heap: Heap | None = None
     room: Room = field(default_factory=Room)
     distrust: str = ""
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,7 +17,7 @@ from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy, rounded_up
-from foresize_forecast.sizing import wanted
+from foresize_forecast.sizing import Wanted, wanted
 from foresize_forecast.state import Change, ContainerState
 from foresize_forecast.wording import message
 
@@ -74,7 +74,9 @@ def decide(
         limit = choices.floored_limit(case)
     else:
         want = wanted(forecast, max(held_bytes, fast.level(state, now_s)), policy, now_s)
-        wish, creation = _bounded(case, want.now), _bounded(case, want.creation)
+        wish = _bounded(case, want.now)
+        want = _shared(want, case)
+        creation = _bounded(case, want.creation)
         if policy.limit is LimitStrategy.EQUAL_REQUEST:
             limit = choices.limit(case, want, None)
             request = limit if limit.value_bytes is not None else choices.request(case, want.now.request_bytes)
@@ -85,6 +87,18 @@ def decide(
     reason = min((request.reason, limit.reason), key=_MOST_TELLING.index)
     verdict = Verdict(target, wish, creation, reason, message(case, target, reason))
     return verdict, _remembered(case, request, verdict)
+
+
+def _shared(want: Wanted, case: Case) -> Wanted:
+    """What is wanted, of requests as much as the policy's budget gives; a request that is the limit too is not cut."""
+    share = case.evidence.share
+    if share >= 1 or case.policy.limit is LimitStrategy.EQUAL_REQUEST:
+        return want
+    now, creation = (
+        size if size.request_bytes is None else Size(rounded_up(size.request_bytes * share), size.limit_bytes)
+        for size in (want.now, want.creation)
+    )
+    return replace(want, now=now, creation=creation)
 
 
 def _level_held(evidence: Evidence, forecast: Forecasted | NoOutlook, pace: WorkloadPolicy, now_s: float) -> float:

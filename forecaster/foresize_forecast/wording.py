@@ -13,7 +13,9 @@ from foresize_forecast.sizes import Size, in_mebibytes
 
 def message(case: Case, target: Size, reason: Reason) -> str:
     """What moved from where to where, and why."""
-    return f"{_movement(case.before, target)}: {_because(case, reason)}"
+    share = case.evidence.share
+    dealt = f"; its policy's budget gives it {share:.0%} of the request that it wants" if share < 1 else ""
+    return f"{_movement(case.before, target)}: {_because(case, reason)}{dealt}"
 
 
 def _movement(before: Size, target: Size) -> str:

@@ -42,6 +42,7 @@ class Observation:
         ended: pods that were killed for good and are still there to tell of it.
         init: the sizes of ordinary init containers in its pod template.
         past_kills: of pods that may be gone, by container name.
+        share: of the requests that it wants, what its policy's budget gives it.
     """
 
     now_s: float
@@ -56,6 +57,7 @@ class Observation:
     ended: tuple[PodView, ...] = ()
     init: Mapping[str, Size] = field(default_factory=dict)
     past_kills: Mapping[str, tuple[Kill, ...]] = field(default_factory=dict)
+    share: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +215,7 @@ def _evidence(name: str, seen: Observation, known: ContainerState) -> Evidence:
         next((view.heap for _, view in views if view.heap is not None), None),
         seen.bounds,
         seen.distrust,
+        seen.share,
     )
 
 

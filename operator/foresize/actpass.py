@@ -20,6 +20,7 @@ from foresize import metrics, policyreport
 from foresize.admission import Admission
 from foresize.announce import Announcer
 from foresize.attend import Attendant, Foreseen, Senses
+from foresize.budgets import dealt
 from foresize.creation import births, creating
 from foresize.exports import export
 from foresize.forecasts import Look
@@ -131,6 +132,9 @@ class ActPass:
             alarm = breaker.alarm(map(self._records.state, self._records.workloads()), now_s)
             senses = {key: self._senses(one, samples, alarm) for key, one in managed.items()}
             senses |= self._watched(managed, senses, now_s)
+            pods = {key: self.pods(one) for key, one in managed.items() if one.policy.budget_bytes is not None}
+            for key, share in dealt(managed, senses, pods, now_s).items():
+                senses[key] = replace(senses[key], share=share)
         self.scene = Scene(managed, assignments, senses)
         looks: dict[Key, Look] = {}
         errors: dict[str, str] = {}

@@ -73,6 +73,7 @@ class Senses:
         foreseen: its forecasts.
         distrust: why its samples or its forecast cannot be trusted to lower anything; empty if they can.
         waiting: how long containers wait for memory, by (pod, container), of those whose limit was lowered just now.
+        share: of the requests that it wants, what its policy's budget gives it.
         ended: pods of it that were killed for good and are still there.
     """
 
@@ -80,6 +81,7 @@ class Senses:
     foreseen: Foreseen = field(default_factory=Foreseen)
     distrust: str = ""
     waiting: Mapping[tuple[str, str], Waiting] = field(default_factory=dict)
+    share: float = 1.0
     ended: tuple[PodView, ...] = ()
 
 
@@ -247,6 +249,7 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
         ended=senses.ended,
         init=managed.workload.init,
         past_kills=senses.foreseen.kills,
+        share=senses.share,
     )
 
 

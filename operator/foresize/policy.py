@@ -47,7 +47,7 @@ DEFAULTS: Mapping[str, Any] = {
     "spec.disruption.windows[].timeZone": "UTC",
 }
 """The CRD's, by path; `[]` stands for any row."""
-UNUSED = ("idle", "budget")
+UNUSED = ("idle",)
 """Fields of the spec that are accepted and that this release does nothing with."""
 NAMESPACED, CLUSTER_SCOPED = "MemoryPolicy", "ClusterMemoryPolicy"
 """The two kinds of policy."""
@@ -78,6 +78,7 @@ class Policy:
         metric: what counts as memory.
         disruption: which pods may be evicted, and when.
         not_acted_on: paths of what its user set and this release does nothing with.
+        budget_bytes: the most that the requests of all its targets ask for together; None for no bound.
     """
 
     namespace: str
@@ -95,6 +96,7 @@ class Policy:
     metric: Metric
     disruption: Disruption = field(default_factory=Disruption)
     not_acted_on: tuple[str, ...] = ()
+    budget_bytes: int | None = None
     namespace_selector: Mapping[str, Any] | None = None
     """A LabelSelector on namespaces' labels; None for a MemoryPolicy."""
 
@@ -164,6 +166,7 @@ def _policy(resource: Mapping[str, Any]) -> Policy:
         workload=_workload(spec),
         metric=spec.group("history").choice("metric", {"WorkingSet": Metric.WORKING_SET, "RSS": Metric.RSS}),
         not_acted_on=tuple(_not_acted_on(spec)),
+        budget_bytes=spec.memory_bytes("budget", "1Mi", "1Pi") if spec.given("budget") else None,
         namespace_selector=_namespaces(spec) if everywhere else None,
     )
 

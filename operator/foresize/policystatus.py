@@ -65,7 +65,14 @@ def of_problem(problem: PolicyProblem, generation: int, before: Json, now_s: flo
 def of_findings(found: Findings, before: Json, now_s: float) -> Json:
     """The status of a policy after a pass."""
     generation = found.policy.generation
-    conditions = [_ready(found), _history(found), _conflict(found), _lowering(found), _fields(found.policy)]
+    conditions = [
+        _ready(found),
+        _history(found),
+        _conflict(found),
+        _lowering(found),
+        *_budget(found),
+        _fields(found.policy),
+    ]
     return {
         "observedGeneration": generation,
         "conditions": _merged(conditions, before, generation, now_s),
@@ -234,6 +241,22 @@ def _lowering(found: Findings) -> Condition:
     if found.alarm:
         return Condition("DecreasesAllowed", status=False, reason="KillsRise", message=found.alarm)
     return Condition("DecreasesAllowed", status=True, reason="KillsAsUsual", message="kills are not on the rise")
+
+
+def _budget(found: Findings) -> list[Condition]:
+    """Whether a policy's budget is enough, and who gets how much of what it wants where it is not."""
+    if found.policy.budget_bytes is None:
+        return []
+    most = quantity(found.policy.budget_bytes)
+    short = {look.seen.pods[0].owner: look.seen.share for look in found.looks if look.seen.share < 1 and look.seen.pods}
+    if not short:
+        words = f"the requests that are wanted are within {most}"
+        return [Condition("WithinBudget", status=True, reason="Enough", message=words)]
+    named = sorted(short.items(), key=lambda each: each[1])
+    words = ", ".join(f"{owner} {share:.0%}" for owner, share in named[:MOST_NAMED])
+    more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
+    words = f"more than {most} of requests is wanted; of what it wants gets {words}{more}"
+    return [Condition("WithinBudget", status=False, reason="Shared", message=words)]
 
 
 def _fields(policy: Policy) -> Condition:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from crowding import allocatable, fill, in_bytes
@@ -52,6 +53,28 @@ def test_a_pod_that_would_break_a_limit_range_is_created_as_its_template_says(
     )
     assert sizes(pod) == sizes(born[0])
     assert events(cluster, namespace, "ResizeRefused") == []
+
+
+def test_a_budget_is_shared_by_forecast_need(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Two Deployments that want 150 MiB and 50 have 120 together: three quarters and a quarter, and it is said."""
+    needs = {"web": 150, "api": 50}
+    living = {name: deploy(cluster, namespace, name, hold={"HOLD": "16Mi"}, request="32Mi") for name in needs}
+    shares = policy(budget="120Mi")
+    shares["spec"]["target"] = {"selector": {}}
+    cluster.apply(shares, namespace=namespace)
+    history = [each for name, pod in living.items() for each in past(pod, needs[name])]
+    operator(prometheus(history=history).url)
+
+    def shared() -> bool:
+        requests = {name: in_bytes(sizes(now(cluster, pod))[0]) / MIB for name, pod in living.items()}
+        return 88 <= requests["web"] <= 94 and 28 <= requests["api"] <= 34
+
+    wait_for("requests of 90 and 30 MiB", shared, 40)
+    told = condition(cluster, namespace, "WithinBudget")
+    assert ("False", "Shared") == (told["status"], told["reason"])
+    assert re.search(r"Deployment/web (5\d|60)%", told["message"]), told["message"]
 
 
 def test_a_quota_is_never_overdrawn(

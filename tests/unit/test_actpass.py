@@ -105,6 +105,30 @@ def test_what_nobody_foresaw_is_one_workloads_own() -> None:
     assert "Working" == ready(objects, POLICY.replace("web", "api"))[0]
 
 
+def test_a_budget_is_dealt_out_and_said() -> None:
+    """Two workloads of a policy want 100 MiB each and use nothing that is known: of 150 each gets three quarters.
+
+    Nothing is measured, so what they have, 64, counts as used.
+    """
+    objects = Objects()
+    policy(objects, target={"selector": {}}, budget="150Mi")
+    deployment(objects)
+    deployment(objects, "api")
+    with staged(objects) as stage:
+        for name in ("web", "api"):
+            stage.foresee(name, 100)
+        stage.run(living(objects), living(objects, "api"))
+
+    told = {each["type"]: each for each in objects.stored[POLICY]["status"]["conditions"]}["WithinBudget"]
+    assert ("False", "Shared") == (told["status"], told["reason"])
+    expected = "more than 150Mi of requests is wanted; of what it wants gets"
+    assert told["message"].startswith(expected)
+    assert {"Deployment/web 75%", "Deployment/api 75%"} == set(
+        told["message"].removeprefix(expected).strip().split(", ")
+    )
+    assert "75Mi" == objects.stored[SIZES]["spec"]["sizes"]["Deployment/web"]["app"]["request"]
+
+
 def test_kills_all_over_the_cluster_stop_decreases_everywhere() -> None:
     """Three workloads killed within the hour: what is seen of a fourth lowers nothing, and its policy says why."""
     kill = Kill(time.time() - 60, mi(100))
