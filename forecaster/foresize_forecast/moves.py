@@ -130,11 +130,13 @@ def born(template: Size, entry: Size, *, known: bool, qos: QosClass) -> Size:
     request, limit = entry.request_bytes, entry.limit_bytes
     if request is None or (not known and template.request_bytes is not None):
         request = max(request or 0, template.request_bytes or 0) or None
+    if request is None:
+        return template
     if limit is None:
         limit = template.limit_bytes
     elif not known:
         limit = None if template.limit_bytes is None else max(limit, template.limit_bytes)
-    if limit is not None and request is not None and (qos is QosClass.GUARANTEED or request > limit):
+    if limit is not None and (qos is QosClass.GUARANTEED or request > limit):
         request = limit
     return Size(request, limit)
 

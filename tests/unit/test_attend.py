@@ -15,7 +15,7 @@ from foresize.attend import REMEMBERED, Senses
 from foresize.kubeapi import ApiError
 from foresize.managed import Managed
 from foresize_forecast.pods import Kill, PodView
-from foresize_forecast.state import WorkloadState
+from foresize_forecast.state import Wait, WorkloadState
 from objectserver import Objects
 from stage import FORECAST, Stage, deployment, living, policy, staged
 
@@ -157,6 +157,20 @@ def test_what_only_recommends_touches_no_pod() -> None:
     assert before == objects.writes()
     assert 1 == len(look.review.state.container("app").kills)
     assert look.review.state.container("app").target is None
+
+
+def test_what_is_paused_wishes_no_pod_away() -> None:
+    """A policy that moves pods, and is paused: nothing is wished, and who waited begins anew after it."""
+    objects = Objects()
+    policy(objects, apply={"atCreation": True, "running": "InPlaceOrEvict"}, paused=True)
+    deployment(objects)
+    with staged(objects) as stage:
+        one = managed(stage)
+        waited = replace(stage.records.state(one.key), waits={"uid-web": Wait("NodeFull", 0.0)})
+        stage.records.keep(one.key, waited)
+        look = stage.attendant.attend(one, lambda: (living(objects),), Senses(), NOW_S)
+
+    assert ((), {}) == (look.wishes, look.review.state.waits)
 
 
 def test_a_workload_without_pods_is_looked_at() -> None:

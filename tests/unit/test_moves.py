@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from builders import NOW_S, container, forecasted, mi, pod, recent, size
+from foresize.webhook import birth
 from foresize_forecast.decide import Verdict
 from foresize_forecast.disruption import Disruption, Window
 from foresize_forecast.fast import Recent
@@ -233,6 +236,45 @@ def test_what_a_new_pod_gets_is_what_the_admission_policy_says(
 ) -> None:
     """A known revision gets its entry, a new one the larger; never a request above its limit."""
     assert expected == born(template, entry, known=known, qos=qos)
+
+
+template_sizes = st.one_of(
+    st.builds(size, st.one_of(st.none(), st.integers(1, 300)), st.none()),
+    st.builds(lambda request, more: size(request, request + more), st.integers(1, 300), st.integers(0, 300)),
+)
+entry_sizes = st.one_of(
+    template_sizes, st.builds(lambda limit: size(None, limit), st.one_of(st.none(), st.integers(1, 600)))
+)
+
+
+@given(template=template_sizes, entry=entry_sizes, known=st.booleans(), pinned=st.booleans())
+def test_what_a_new_pod_gets_is_what_the_webhook_gives(
+    *, template: Size, entry: Size, known: bool, pinned: bool
+) -> None:
+    """Whatever is written and whatever the template says: the size by which an eviction is judged is the new pod's."""
+    if pinned:
+        template = Size(template.limit_bytes, template.limit_bytes)
+    resources = _resources(template, {"cpu": "1"} if pinned else {})
+    item = {"spec": {"containers": [{"name": "app", "resources": resources}]}, "metadata": {"labels": {}}}
+    written = {name: quantity for name, quantity in zip(("request", "limit"), _written(entry), strict=True) if quantity}
+    sizes = {"app": written | ({} if known else {"revisions": []})}
+    given_ = [birth.bounded(each, item) for each in birth.wanted(birth.asked(item, sizes))]
+    qos = QosClass.GUARANTEED if birth.guaranteed(item) else QosClass.BURSTABLE
+
+    (request, limit) = (given_[0].request, given_[0].limit) if given_ else _written(template)
+    assert (request, limit) == _written(born(template, entry, known=known, qos=qos))
+
+
+def _written(memory: Size) -> tuple[str, str]:
+    return tuple("" if each is None else str(each) for each in (memory.request_bytes, memory.limit_bytes))  # type: ignore[return-value]  # two
+
+
+def _resources(memory: Size, more: dict[str, str]) -> dict[str, dict[str, str]]:
+    request, limit = _written(memory)
+    return {
+        "requests": more | ({"memory": request} if request else {}),
+        "limits": more | ({"memory": limit} if limit else {}),
+    }
 
 
 def test_an_eviction_that_helps_nothing_is_not_made() -> None:

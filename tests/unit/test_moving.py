@@ -13,6 +13,7 @@ from builders import NOW_S, container, mi, pod, size
 from foresize import moving
 from foresize.forecasts import Look
 from foresize.kubeapi import ApiError
+from foresize.metrics import REGISTRY
 from foresize.settings import Settings
 from foresize_forecast.moves import Cause, Wish
 from foresize_forecast.pods import PodView
@@ -138,6 +139,7 @@ def test_without_a_place_elsewhere_nothing_is_evicted() -> None:
 
     assert [] == evictions(objects)
     word, sentence = held(look)
+    assert REGISTRY.get_sample_value("foresize_evictions_held", {"reason": "NoPlace"}) == 1
     assert "NoPlace" == word
     assert "no place for a pod that asks for 200Mi: of 2 nodes" in sentence
     assert "1 has too little memory (150Mi free)" in sentence
