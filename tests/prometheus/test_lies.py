@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,6 +34,7 @@ from prometheus.lies import (
     values,
 )
 
+KEY = {"namespace": "shop", "pod": "web", "container": "main"}
 REQUEST = HistoryRequest("shop", "Pod/web", "web", startup_ignore_s=0)
 
 
@@ -210,6 +212,38 @@ def test_samples_from_the_future_are_dropped(liar: Liar) -> None:
 
     # Times are 300, 600, 900 and 1200; it is 610.
     assert [300, 600] == list(samples.containers["shop", "web", "main"].times_s)
+
+
+def test_two_clusters_under_one_name_are_not_woven_together(liar: Liar) -> None:
+    """Another cluster's smaller pod of the same name, measured last, hides nothing of ours and bends no line."""
+    liar.lies = [lambda handler, _: send_json(handler, beside({"a": (0, ["200"] * 4), "b": (10, ["50"] * 4)}))]
+    samples = newest(Source(liar.url), ["shop"], 1300.0, 1200)
+
+    found = samples.containers["shop", "web", "main"]
+    assert 200 == found.usage_bytes
+    assert [300, 600, 900, 1200] == list(found.times_s)
+    assert {200} == set(found.working_set)
+
+
+def test_a_series_that_ended_is_the_container_before_its_restart(liar: Liar) -> None:
+    """The killed container's last, higher samples come before those of the one that runs, and do not stand for them."""
+    ours = {"killed": (-1100, ["200"] * 4), "runs": (0, ["1", "2", "3", "4"])}
+    liar.lies = [lambda handler, _: send_json(handler, beside(ours))]
+    found = newest(Source(liar.url), ["shop"], 1300.0, 2400).containers["shop", "web", "main"]
+
+    # 1100 s earlier, so the last of the four at 1200 is at 100, before the first of the others at 300.
+    assert [-800, -500, -200, 100, 300, 600, 900, 1200] == list(found.times_s)
+    assert 4 == found.usage_bytes
+
+
+def beside(series: dict[str, tuple[int, list[str]]]) -> dict[str, Any]:
+    """An answer with several series of one container, each with its times moved by some seconds."""
+    result = []
+    for name, (moved_s, read) in series.items():
+        labels = {**KEY, "__name__": "container_memory_working_set_bytes", "cluster": name}
+        pairs = [[int(end) + moved_s, value] for end, value in zip(GRID.ends_s, read, strict=True)]
+        result.append({"metric": labels, "values": pairs})
+    return {"status": "success", "data": {"resultType": "matrix", "result": result}}
 
 
 def test_fast_clock_keeps_the_namespaces_that_answered(liar: Liar) -> None:

@@ -10,13 +10,17 @@ import numpy as np
 from foresize_forecast.fast import Recent
 from foresize_forecast.prometheus.history import REAL_CONTAINERS
 from foresize_forecast.prometheus.promql import Matcher, one_of, quoted
-from foresize_forecast.prometheus.samples import ContainerOfPod, Samples, by_container, read_samples
+from foresize_forecast.prometheus.samples import ContainerOfPod, Samples, container_of, read_samples
 from foresize_forecast.prometheus.source import Metric, Refusal, RefusalKind, Source
 from foresize_forecast.prometheus.wire import Connection
 
 NAMESPACES_PER_QUERY = 20
 CLOCK_SKEW_S = 30.0
 """A sample from further in the future was stamped by a clock that is wrong; it is dropped."""
+ENDED_AFTER = 2.5
+"""A series without a sample for so many times its usual pause has ended: one that is late has not."""
+METRIC = "__name__"
+NOTHING = Samples(np.empty(0), np.empty(0), 0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,19 +94,41 @@ def _query(source: Source, namespaces: Sequence[str], span_s: int) -> str:
 
 
 def _containers(series: Sequence[tuple[Mapping[str, str], Samples]], now_s: float) -> dict[ContainerOfPod, Recent]:
-    working_set, rss = (
-        dict(by_container([entry for entry in series if entry[0].get("__name__") == metric]))
-        for metric in (Metric.WORKING_SET, Metric.RSS)
-    )
-    found = {key: _recent(samples, rss.get(key), now_s) for key, samples in working_set.items()}
-    return {key: recent for key, recent in found.items() if recent.times_s.size}
+    sources: dict[ContainerOfPod, dict[frozenset[tuple[str, str]], dict[str, Samples]]] = {}
+    for labels, samples in series:
+        if of := container_of(labels):
+            source = frozenset(label for label in labels.items() if label[0] != METRIC)
+            sources.setdefault(of, {}).setdefault(source, {})[labels.get(METRIC, "")] = samples
+    found = {of: [_recent(metrics, now_s) for metrics in each.values()] for of, each in sources.items()}
+    return {of: _folded(known) for of, told in found.items() if (known := [one for one in told if one.times_s.size])}
 
 
-def _recent(working_set: Samples, rss: Samples | None, now_s: float) -> Recent:
+def _recent(metrics: Mapping[str, Samples], now_s: float) -> Recent:
+    working_set, rss = metrics.get(Metric.WORKING_SET, NOTHING), metrics.get(Metric.RSS, NOTHING)
     known = working_set.times_s <= now_s + CLOCK_SKEW_S
     times_s, values = working_set.times_s[known], working_set.values[known]
     anonymous = np.full(times_s.size, np.nan)
-    if rss is not None:
-        _, here, there = np.intersect1d(times_s, rss.times_s, assume_unique=True, return_indices=True)
-        anonymous[here] = rss.values[there]
+    _, here, there = np.intersect1d(times_s, rss.times_s, assume_unique=True, return_indices=True)
+    anonymous[here] = rss.values[there]
     return Recent(times_s, values, anonymous)
+
+
+def _folded(told: Sequence[Recent]) -> Recent:
+    """What several series tell of one container: of those that go on, the one that is highest now.
+
+    Replicas of Prometheus, or clusters under one name, are not woven into one line: its newest sample would be
+    anybody's, and its slope nobody's. A series that has ended is the container before its restart: it comes first.
+    """
+    newest_s = max(float(one.times_s[-1]) for one in told)
+    living = [one for one in told if newest_s - one.times_s[-1] <= ENDED_AFTER * _spacing_s(one)]
+    chosen = max(living, key=lambda one: one.usage_bytes)
+    parts = [one for one in told if one.times_s[-1] < chosen.times_s[0]] + [chosen]
+    parts.sort(key=lambda one: float(one.times_s[-1]))
+    times_s, first = np.unique(np.concatenate([one.times_s for one in parts]), return_index=True)
+    working_set, rss = (np.concatenate([getattr(one, name) for one in parts])[first] for name in ("working_set", "rss"))
+    return Recent(times_s, working_set, rss)
+
+
+def _spacing_s(one: Recent) -> float:
+    """Between a series' samples, usually; 0 for a single one."""
+    return float(np.median(np.diff(one.times_s))) if one.times_s.size > 1 else 0.0
