@@ -20,6 +20,7 @@ from foresize.refit import Forecasts
 from foresize.settings import Settings
 from foresize.templating import Templater
 from foresize_forecast.pods import PodView
+from foresize_forecast.prometheus import Source
 from objectserver import Objects
 
 OURS = "/apis/foresize.dev/v1alpha1/namespaces/shop"
@@ -63,7 +64,7 @@ class Watch:
 class Stage:
     """Everything that a pass needs, with a lease that is held until `held` says otherwise."""
 
-    def __init__(self, objects: Objects, api: Any, settings: Settings) -> None:
+    def __init__(self, objects: Objects, api: Any, settings: Settings, source: Source | None = None) -> None:
         self.objects, self.held, self.watch = objects, True, Watch()
         self.fence = Fence(lambda: self.held)
         self.records = Records(api, lambda: self.held)
@@ -83,7 +84,7 @@ class Stage:
         self.acts = ActPass(
             settings,
             api,
-            source=None,
+            source=source,
             watch=self.watch,  # type: ignore[arg-type]  # what a pass asks of it
             attendant=self.attendant,
             admission=self.admission,
@@ -108,10 +109,10 @@ class Stage:
 
 
 @contextmanager
-def staged(objects: Objects, settings: Settings | None = None) -> Iterator[Stage]:
-    """A stage at a server that holds these objects."""
+def staged(objects: Objects, settings: Settings | None = None, source: Source | None = None) -> Iterator[Stage]:
+    """A stage at a server that holds these objects, and at a Prometheus if there is one."""
     with serving(objects.answer) as api:
-        stage = Stage(objects, api, settings or Settings())
+        stage = Stage(objects, api, settings or Settings(), source)
         yield stage
         stage.events.close()
 

@@ -24,7 +24,7 @@ DAY_S = 86_400
 STEP_S, COARSE_STEP_S = 15, 300
 PEAK_S = 15
 BASE_MIB, PEAK_MIB = 60, 220
-FIRST_LOOK_S = 55
+FIRST_LOOK_S = 70
 """From the Deployments' creation to the peak: room for back-filling, the operator's start and its first forecast."""
 AFTER_S = 60
 """From the peak's end until its request is down: the cooldown, and a forecast of a quiet that lasts."""
@@ -46,11 +46,15 @@ def test_a_daily_peak_is_met_before_it_and_let_go_and_a_leak_is_named(
     cluster.apply(*(workloads.deployment(name, hog) for name, hog in hogs.items()), namespace=namespace)
     web, leaky = (workloads.wait_until_ready(cluster, namespace, name)[0] for name in hogs)
     history = [
-        *_past(web, STEP_S, 3 * DAY_S, lambda at_s: PEAK_MIB if (at_s - peak_s) % DAY_S < PEAK_S else BASE_MIB),
+        *_past(web, STEP_S, 7 * DAY_S, lambda at_s: PEAK_MIB if (at_s - peak_s) % DAY_S < PEAK_S else BASE_MIB),
         *_past(leaky, COARSE_STEP_S, 20 * 3600, lambda at_s: 252 - 12 * (time.time() - at_s) / 3600),
     ]
     since = cluster.audit.mark()
-    hurry = {"pace": {"lead": "20s", "cooldown": "10s"}, "history": {"window": "3d", "step": f"{STEP_S}s"}}
+    hurry = {
+        "pace": {"lead": "20s", "cooldown": "10s"},
+        "history": {"window": "7d", "step": f"{STEP_S}s"},
+        "horizon": "24h",
+    }
     cluster.apply(policy("day", **hurry), namespace=namespace)
     cluster.apply(policy("leak", "leaky", leak={"action": "Hold"}), namespace=namespace)
     started = operator(prometheus(history=history).url, refit_interval="30s")
