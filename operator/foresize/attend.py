@@ -22,7 +22,7 @@ from foresize.managed import Managed
 from foresize.quantities import people
 from foresize.records import Records
 from foresize.resize import resize
-from foresize.spending import Spending
+from foresize.spending import MOST_RESIZES, Spending
 from foresize_forecast.fast import Recent
 from foresize_forecast.moves import wishes
 from foresize_forecast.outlook import NoOutlook
@@ -173,20 +173,7 @@ class Attendant:
         return self._act(managed, look, [pod for pod in seen.pods if only in {None, pod.uid}])
 
     def _act(self, managed: Managed, look: Look, pods: list[PodView]) -> Look:
-        orders: list[_Order] = []
-        blocked: dict[str, Blocked] = {}
-        for pod in pods:
-            wanted = (run_change if managed.workload.runs else pod_change)(
-                pod, look.review, look.seen, self.spending.left(pod, managed.room(pod))
-            )
-            given_up = way_back(pod, look.seen.now_s)
-            if given_up is not None:
-                orders.append(_Order(pod, given_up, gives_up=True))
-            elif isinstance(wanted, PodChange):
-                self.spending.grant(pod, wanted)
-                orders.append(_Order(pod, wanted))
-            elif wanted is not None:
-                blocked[pod.name] = wanted
+        orders, blocked = self._orders(managed, look, pods)
         if not orders:
             return replace(look, blocked=blocked)
         if why := self._fence.refusal():
@@ -203,6 +190,25 @@ class Attendant:
                 blocked[order.pod.name] = obstacle
         return replace(look, review=replace(look.review, state=state), blocked=blocked)
 
+    def _orders(self, managed: Managed, look: Look, pods: list[PodView]) -> tuple[list[_Order], dict[str, Blocked]]:
+        """What to send, as much of it as one look may, and what stands in the way of the others."""
+        orders: list[_Order] = []
+        blocked: dict[str, Blocked] = {}
+        for pod in pods:
+            if len(orders) == MOST_RESIZES:
+                break
+            wanted = (run_change if managed.workload.runs else pod_change)(
+                pod, look.review, look.seen, self.spending.left(pod, managed.room(pod))
+            )
+            if (given_up := way_back(pod, look.seen.now_s)) is not None:
+                orders.append(_Order(pod, given_up, gives_up=True))
+            elif isinstance(wanted, PodChange):
+                self.spending.grant(pod, wanted)
+                orders.append(_Order(pod, wanted))
+            elif wanted is not None:
+                blocked[pod.name] = wanted
+        return orders, blocked
+
     def _send(self, managed: Managed, look: Look, order: _Order, made: Attempt) -> tuple[Attempt, Blocked | None]:
         """One patch, its Event, and what to remember of it."""
         pod, change, now_s = order.pod, order.change, look.seen.now_s
@@ -212,10 +218,8 @@ class Attendant:
             self._events.warning(regarding(pod), "ResizeRefused", f"memory not resized: {refused.message}")
             return after_refusal(made, refused.message[:REMEMBERED], now_s), Blocked(Obstacle.REFUSED, refused.message)
         if order.gives_up:
-            self._events.warning(
-                regarding(pod), "ResizeGivenUp", f"memory back to what is in force: {pod.resize.message}"
-            )
             why = pod.resize.message
+            self._events.warning(regarding(pod), "ResizeGivenUp", f"memory back to what is in force: {why}")
             return after_refusal(made, why[:REMEMBERED], now_s), Blocked(Obstacle.DEFERRED, why)
         words = _sentence(managed, look, order)
         logger.info("%s/%s: %s", pod.namespace, pod.name, words)

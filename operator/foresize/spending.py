@@ -9,6 +9,10 @@ from threading import Lock
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import PodView, Room
 
+MOST_RESIZES = 100
+"""Pods of one workload that one look resizes. At ten writes a second nothing else in the cluster waits for them, a kill
+of one of their own included, for longer than ten seconds; the others have their turn in the next pass."""
+
 
 @dataclass(slots=True)
 class Spending:

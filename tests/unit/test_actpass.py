@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from apiserver import Request, status
-from builders import mi, pod
-from foresize import actpass
+from builders import container, mi, pod
+from foresize import actpass, kubeapi
 from foresize.kubeapi import ApiError
 from foresize.refit import Forecasts
 from foresize.settings import Settings
-from foresize_forecast.pods import Kill
+from foresize.workloads import size_of
+from foresize_forecast.pods import Kill, PodView
+from foresize_forecast.sizes import Size
 from foresize_forecast.state import ContainerState, WorkloadState
 from objectserver import Objects
 from stage import FORECAST, POLICY, SIZES, clusters_policy, deployment, living, policy, staged
@@ -68,6 +71,43 @@ def test_the_same_again_writes_nothing() -> None:
         stage.run(living(objects))
 
         assert [] == stage.run(living(objects))
+
+
+def test_hundreds_of_pods_are_resized_a_hundred_in_a_pass_each_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """250 pods of one policy: 100, 100 and 50 in three passes, then none; nothing but policies is listed meanwhile."""
+    monkeypatch.setattr(kubeapi, "WRITES_PER_S", 1e6)
+    objects = Objects()
+    policy(objects)
+    deployment(objects)
+    pods = [_numbered(objects, number) for number in range(250)]
+    done: list[str] = []
+    counts = []
+    with staged(objects) as stage:
+        stage.foresee("web", 100)
+        for _ in range(4):
+            asked = len(objects.requests)
+            resized = [path.split("/")[-2] for _, path in stage.run(*pods) if path.endswith("/resize")]
+            listed = {each.path for each in objects.requests[asked:] if each.method == "GET"}
+            counts.append(len(resized))
+            done += resized
+            pods = [replace(each, containers=(container(present=_asked(objects, each)),)) for each in pods]
+
+    assert [100, 100, 50, 0] == counts
+    assert len(set(done)) == 250
+    assert not any(path.endswith("/pods") for path in listed)
+
+
+def _numbered(objects: Objects, number: int) -> PodView:
+    """One of many pods of web."""
+    name = f"web-abc-{number}"
+    objects.put(f"/api/v1/namespaces/shop/pods/{name}", {})
+    return pod(name=name, uid=f"uid-{number}")
+
+
+def _asked(objects: Objects, of: PodView) -> Size:
+    """The size that was asked for a pod last; its first one where none was."""
+    spec = objects.stored[f"/api/v1/namespaces/shop/pods/{of.name}"].get("spec")
+    return size_of(spec["containers"][0]["resources"]) if spec else of.containers[0].size
 
 
 def test_one_workloads_error_is_its_policys_own() -> None:
