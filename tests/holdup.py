@@ -6,7 +6,7 @@ import base64
 import json
 import ssl
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -19,6 +19,23 @@ KIND = "ValidatingWebhookConfiguration"
 API = "/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations"
 HELD_S = 25
 """A request is refused after so long at the latest; the API server waits for 30 s at most."""
+
+
+def rule(group: str, resource: str, *operations: str) -> Json:
+    """Of a webhook's configuration: these operations on a resource."""
+    where = {"apiGroups": [group], "apiVersions": ["*"], "resources": [resource], "scope": "Namespaced"}
+    return {**where, "operations": [*operations]}
+
+
+MOVES = (rule("", "pods/eviction", "CREATE"), rule("foresize.dev", "memoryforecasts/status", "UPDATE"))
+"""An eviction with its intent and its report."""
+PASS = (
+    rule("", "pods/resize", "UPDATE"),
+    rule("foresize.dev", "memorysizes", "CREATE", "UPDATE"),
+    rule("foresize.dev", "memoryforecasts/status", "UPDATE"),
+    rule("foresize.dev", "memorypolicies/status", "UPDATE"),
+)
+"""All that a pass writes about a workload whose pods are resized in place."""
 
 
 class Holdup:
@@ -52,8 +69,8 @@ class Holdup:
 
 
 @contextmanager
-def holding(cluster: Cluster, namespace: str) -> Iterator[Holdup]:
-    """Every eviction and every write of a MemoryForecast's status in a namespace goes through a `Holdup`."""
+def holding(cluster: Cluster, namespace: str, rules: Sequence[Json] = ()) -> Iterator[Holdup]:
+    """What the rules name in a namespace goes through a `Holdup`; unless given, evictions and what is told of them."""
     keys = cluster.state / "pki"
     pki.issue(keys, "holdup", "/CN=holdup", ["IP:127.0.0.1"])
     holdup = Holdup()
@@ -62,7 +79,8 @@ def holding(cluster: Cluster, namespace: str) -> Iterator[Holdup]:
         def do_POST(self) -> None:
             """Answer an AdmissionReview."""
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
-            passes = holdup.passes(f"{request['resource']['resource']}/{request['subResource']}")
+            parts = (request["resource"]["resource"], request.get("subResource", ""))
+            passes = holdup.passes("/".join(filter(None, parts)))
             answer = {"uid": request["uid"], "allowed": passes}
             body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}
             data = json.dumps(body).encode()
@@ -91,7 +109,9 @@ def holding(cluster: Cluster, namespace: str) -> Iterator[Holdup]:
     authority = base64.b64encode((keys / "ca.crt").read_bytes()).decode()
     url = f"https://127.0.0.1:{server.server_port}/"
     name = f"holdup-{namespace}"
-    cluster.api.request("POST", API, _configuration(name, namespace, {"url": url, "caBundle": authority}))
+    cluster.api.request(
+        "POST", API, _configuration(name, namespace, {"url": url, "caBundle": authority}, rules or MOVES)
+    )
     try:
         yield holdup
     finally:
@@ -102,15 +122,11 @@ def holding(cluster: Cluster, namespace: str) -> Iterator[Holdup]:
         thread.join(5)
 
 
-def _configuration(name: str, namespace: str, client: Json) -> Json:
-    def rule(group: str, resource: str, operation: str) -> Json:
-        where = {"apiGroups": [group], "apiVersions": ["*"], "resources": [resource], "scope": "Namespaced"}
-        return {**where, "operations": [operation]}
-
+def _configuration(name: str, namespace: str, client: Json, rules: Sequence[Json]) -> Json:
     webhook = {
         "name": "holdup.foresize.dev",
         "clientConfig": client,
-        "rules": [rule("", "pods/eviction", "CREATE"), rule("foresize.dev", "memoryforecasts/status", "UPDATE")],
+        "rules": [*rules],
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": namespace}},
         "admissionReviewVersions": ["v1"],
         "sideEffects": "None",

@@ -15,6 +15,7 @@ from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.operator_process import Operator
 from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
+from holdup import PASS, holding
 from proofs import REPORTS, birth_sizes, deeds, resize_by_hand, resizes, see_passes, writes
 from scenes import MIB, deploy, forecast, now, past, policy, resized, sizes
 
@@ -167,24 +168,34 @@ def test_a_namespace_is_deleted_while_the_operator_is_dead(
         cluster.api.get(f"/api/v1/namespaces/{doomed}")
 
 
-def test_an_operator_killed_after_each_patch_repeats_none(
+def test_an_operator_killed_in_each_phase_of_a_pass_repeats_nothing(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
-    """SIGKILL as soon as the resize was answered, three times over: one patch in all, and the container never ends."""
+    """SIGKILL while its intent, its resize, the birth sizes, its report, the policy's status are under way: one resize.
+
+    After the last start all of it is there, and the container has never ended.
+    """
     pod = deploy(cluster, namespace)
     server = prometheus(history=past(pod, 200))
     since = cluster.audit.mark()
     cluster.apply(policy(), namespace=namespace)
-    started = operator(server.url)
-    for _ in range(3):
-        wait_for("a resize", lambda: resizes(cluster, started, namespace, since), 40, every_s=0.01)
-        started.kill()
-        started.forget_lease()
+    phases = ("memoryforecasts/status", "pods/resize", "memorysizes", "memoryforecasts/status", "memorypolicies/status")
+    started = None
+    with holding(cluster, namespace, PASS) as holdup:
+        for before, phase in zip(("", "", "pods/resize", "memorysizes", ""), phases, strict=True):
+            holdup.catch(lambda asked, of=phase, first=before: asked == of and first in {"", *holdup.allowed})
+            started = started.start() if started else operator(server.url)
+            assert holdup.caught.wait(40), f"{phase} was not asked for"
+            started.kill()
+            holdup.refuse()
+            started.forget_lease()
+        assert started is not None
         started.start()
         see_passes(started, 2)
-    wait_for("its state", lambda: _state(cluster, namespace) == "Sized", 20)
+        wait_for("its state", lambda: _state(cluster, namespace) == "Sized", 20)
 
     assert 1 == len(resizes(cluster, started, namespace, since))
+    assert birth_sizes(cluster, namespace)["Deployment/web"]["app"]
     after = now(cluster, pod)
     assert workloads.restarts(after) == 0
     assert workloads.limit_bytes(after) > 200 * MIB
