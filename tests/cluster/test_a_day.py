@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
 
+import pytest
+
 from crowding import in_bytes
 from foresize_dev import backfill, workloads
 from foresize_dev.audit import Write
@@ -24,12 +26,13 @@ DAY_S = 86_400
 STEP_S, COARSE_STEP_S = 15, 300
 PEAK_S = 15
 BASE_MIB, PEAK_MIB = 60, 220
-FIRST_LOOK_S = 70
+FIRST_LOOK_S = 45
 """From the Deployments' creation to the peak: room for back-filling, the operator's start and its first forecast."""
 AFTER_S = 60
 """From the peak's end until its request is down: the cooldown, and a forecast of a quiet that lasts."""
 
 
+@pytest.mark.timeout(180)
 def test_a_daily_peak_is_met_before_it_and_let_go_and_a_leak_is_named(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
