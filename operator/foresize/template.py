@@ -22,6 +22,9 @@ from foresize_forecast.templateplan import NOTHING
 
 APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"
+UNPROCESSABLE = 422
+"""What a JSON patch gets whose test fails."""
+DISOWN_TRIES = 10
 Json = dict[str, Any]
 
 
@@ -51,11 +54,13 @@ def give_back(api: Api, fence: Fence, workload: Workload) -> Refused | None:
     """
     if why := fence.refusal():
         return Refused(why, fenced=True)
-    owners = {name: size for name, size in workload.before.items() if size != NOTHING}
+    ours = {name for name, held in workload.held.items() if not held.owner}
+    owners = {name: size for name, size in workload.before.items() if size != NOTHING and name in ours}
     try:
-        item = _apply(api, workload, owners, {}, force=bool(owners))
+        # What stood there stays beside it until all is done: a release that breaks off can be made again.
+        _apply(api, workload, owners, owners, force=bool(owners))
         if owners:
-            _disown(api, workload, item)
+            _disown(api, workload)
     except NotFound:
         return None
     except ApiError as error:
@@ -63,7 +68,7 @@ def give_back(api: Api, fence: Fence, workload: Workload) -> Refused | None:
     return None
 
 
-def _apply(api: Api, workload: Workload, sizes: Mapping[str, Size], before: Mapping[str, Size], *, force: bool) -> Json:
+def _apply(api: Api, workload: Workload, sizes: Mapping[str, Size], before: Mapping[str, Size], *, force: bool) -> None:
     """One server-side apply, bound to the workload's uid: without it a workload that is gone would be made anew."""
     kinds: dict[str, list[Json]] = {"containers": [], "initContainers": []}
     for name, size in sorted(sizes.items()):
@@ -78,7 +83,7 @@ def _apply(api: Api, workload: Workload, sizes: Mapping[str, Size], before: Mapp
         "metadata": {"name": workload.name, "namespace": workload.namespace, "uid": workload.uid, **annotations},
         **(_nested(JOB_TEMPLATE if workload.kind == "CronJob" else TEMPLATE, pod) if pod else {}),
     }
-    return api.patch(_path(workload), body, APPLY, force=force)
+    api.patch(_path(workload), body, APPLY, force=force)
 
 
 def _nested(place: Sequence[str], value: Json) -> Json:
@@ -88,8 +93,22 @@ def _nested(place: Sequence[str], value: Json) -> Json:
     return value
 
 
-def _disown(api: Api, workload: Workload, item: Json) -> None:
-    """Take our name from what is the owner's again: his next server-side apply would conflict with it."""
+def _disown(api: Api, workload: Workload) -> None:
+    """Take our name from what is the owner's again: his next server-side apply would conflict with it.
+
+    Controllers write to the object meanwhile; a patch that they overtake is made again.
+    """
+    for tries_left in reversed(range(DISOWN_TRIES)):
+        try:
+            api.patch(_path(workload), _disowning(api.get(_path(workload))), JSON_PATCH)
+        except ApiError as error:
+            if error.status != UNPROCESSABLE or not tries_left:
+                raise
+        else:
+            return
+
+
+def _disowning(item: Json) -> list[Json]:
     metadata = item["metadata"]
     others = [
         each
@@ -97,9 +116,10 @@ def _disown(api: Api, workload: Workload, item: Json) -> None:
         if (each.get("manager"), each.get("operation")) != (MANAGER, "Apply")
     ]
     version = {"op": "test", "path": "/metadata/resourceVersion", "value": metadata["resourceVersion"]}
-    api.patch(
-        _path(workload), [version, {"op": "replace", "path": "/metadata/managedFields", "value": others}], JSON_PATCH
-    )
+    operations = [version, {"op": "replace", "path": "/metadata/managedFields", "value": others}]
+    if BEFORE in (metadata.get("annotations") or {}):
+        operations.append({"op": "remove", "path": f"/metadata/annotations/{BEFORE.replace('/', '~1')}"})
+    return operations
 
 
 def _path(workload: Workload) -> str:

@@ -6,7 +6,7 @@ import json
 from dataclasses import replace
 from typing import Any
 
-from apiserver import Request, serving, status
+from apiserver import Answer, Request, serving, status
 from builders import NOW_S, pod, size
 from foresize.attend import Senses
 from foresize.forecasts import Look
@@ -18,7 +18,7 @@ from foresize.workloads import Workload, read
 from foresize_forecast.disruption import Disruption, Window, no_rollout
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.state import TemplateWrite
-from foresize_forecast.templateplan import NOTHING
+from foresize_forecast.templateplan import NOTHING, Held
 from objectserver import Objects
 from stage import FORECAST, Stage, deployment, policy, staged
 
@@ -223,19 +223,44 @@ def test_what_was_absent_is_given_back_by_an_apply_of_nothing() -> None:
 
 
 def test_what_was_overwritten_is_given_back_and_disowned() -> None:
-    """The owner's values, and then our name taken from them: his next apply meets no conflict."""
-    objects = Objects()
+    """The owner's values, and then our name taken from them: his next apply meets no conflict.
+
+    A controller's write in between is no obstacle; until all is done, what stood there is still written beside it.
+    """
+    objects, refusals = Objects(), [status(422, "the server rejected our request due to an error in our request")]
     deployment(objects)
     mine = {"manager": "foresize", "operation": "Apply"}
     objects.stored[DEPLOYMENT]["metadata"]["managedFields"] = [mine, {"manager": "helm", "operation": "Update"}]
     with serving(objects.answer) as api:
-        objects.refuse = lambda request: (200, {}) if isinstance(request.body, list) else None
-        assert give_back(api, OPEN, workload(objects, before={"app": size(64, 128)})) is None
+        objects.refuse = lambda request: _overtaken(request, refusals)
+        ours = workload(objects, before={"app": size(64, 128)}, held={"app": Held(size(200, 300))})
+        assert give_back(api, OPEN, ours) is None
 
-    apply, disown = applies(objects)
+    apply, _, disown = applies(objects)
+    assert {"app": {"request": "64Mi", "limit": "128Mi"}} == json.loads(apply.body["metadata"]["annotations"][BEFORE])
     [container] = apply.body["spec"]["template"]["spec"]["containers"]
     assert {"requests": {"memory": "64Mi"}, "limits": {"memory": "128Mi"}} == container["resources"]
     assert [{"manager": "helm", "operation": "Update"}] == disown.body[1]["value"]
+    assert {"op": "remove", "path": "/metadata/annotations/foresize.dev~1template-before"} == disown.body[2]
+
+
+def test_what_its_owner_took_again_is_his() -> None:
+    """He has written memory since we had overwritten it: what stood there long ago does not come back."""
+    objects = Objects()
+    deployment(objects)
+    theirs = workload(objects, before={"app": size(1, 2)}, held={"app": Held(size(64, 128), "helm")})
+    with serving(objects.answer) as api:
+        assert give_back(api, OPEN, theirs) is None
+
+    [patch] = applies(objects)
+    assert "spec" not in patch.body
+
+
+def _overtaken(request: Request, refusals: list[Answer]) -> Answer | None:
+    """Refuses JSON patches as long as there are refusals, and takes them then."""
+    if not isinstance(request.body, list):
+        return None
+    return refusals.pop() if refusals else (200, {})
 
 
 def test_a_cronjob_is_written_where_its_pods_are() -> None:
