@@ -11,12 +11,13 @@ from builders import NOW_S, container, forecasted, pod, size
 from foresize.actpass import ActPass
 from foresize.admission import Admission
 from foresize.announce import Announcer
-from foresize.attend import Attendant, Foreseen
+from foresize.attend import Attendant
 from foresize.events import Events
 from foresize.lease import Fence
 from foresize.moving import Mover
 from foresize.records import Records
 from foresize.refit import Forecasts
+from foresize.senses import Foreseen
 from foresize.settings import Settings
 from foresize.templating import Templater
 from foresize_forecast.pods import PodView

@@ -19,8 +19,8 @@ from typing import Any
 from foresize import metrics, policyreport
 from foresize.admission import Admission
 from foresize.announce import Announcer
-from foresize.attend import Attendant, Foreseen, Senses
-from foresize.budgets import dealt
+from foresize.attend import Attendant
+from foresize.budgets import with_shares
 from foresize.creation import births, creating
 from foresize.exports import export
 from foresize.forecasts import Look
@@ -36,7 +36,8 @@ from foresize.policyreport import Found
 from foresize.records import Records
 from foresize.refit import Forecasts
 from foresize.resize import Refused
-from foresize.sensing import latest, sense, waits
+from foresize.senses import Foreseen, Senses
+from foresize.sensing import latest, sense, with_waiting
 from foresize.settings import Settings
 from foresize.targets import Inventory, take_inventory
 from foresize.templating import Templater
@@ -131,10 +132,9 @@ class ActPass:
             samples = latest(self._source, {key[0] for key in managed}, now_s)
             alarm = breaker.alarm(map(self._records.state, self._records.workloads()), now_s)
             senses = {key: self._senses(one, samples, alarm) for key, one in managed.items()}
-            senses |= self._watched(managed, senses, now_s)
-            pods = {key: self.pods(one) for key, one in managed.items() if one.policy.budget_bytes is not None}
-            for key, share in dealt(managed, senses, pods, now_s).items():
-                senses[key] = replace(senses[key], share=share)
+            lowered = [key for key in managed if ladder.watches(self._records.state(key), now_s)]
+            senses |= with_waiting(self._source, {key: self.pods(managed[key]) for key in lowered}, senses, now_s)
+            senses |= with_shares(managed, senses, self.pods, now_s)
         self.scene = Scene(managed, assignments, senses)
         looks: dict[Key, Look] = {}
         errors: dict[str, str] = {}
@@ -211,18 +211,6 @@ class ActPass:
         senses = sense(managed.key[0], self.pods(managed), samples, foreseen, self._settings)
         ended = (pod for pod in self._watch.killed() if managed.workload.runs and managed.owns(pod))
         return replace(senses, distrust=alarm or senses.distrust, ended=tuple(ended))
-
-    def _watched(self, managed: Mapping[Key, Managed], senses: Mapping[Key, Senses], now_s: float) -> dict[Key, Senses]:
-        """What is known of workloads of which a limit was lowered just now, with how long they wait for memory."""
-        watched = [key for key in managed if ladder.watches(self._records.state(key), now_s)]
-        pods = {key: [(pod.namespace, pod.name) for pod in self.pods(managed[key])] for key in watched}
-        found = waits(self._source, [pod for each in pods.values() for pod in each], now_s)
-        return {
-            key: replace(
-                senses[key], waiting={(of.pod, of.container): each for of, each in found.items() if of[:2] in pods[key]}
-            )
-            for key in watched
-        }
 
     @contextmanager
     def _kept_apart(self, managed: Managed, errors: dict[str, str]) -> Iterator[None]:

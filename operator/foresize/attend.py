@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from threading import Lock, RLock
 
 from foresize import metrics
@@ -22,18 +22,15 @@ from foresize.managed import Managed
 from foresize.quantities import people
 from foresize.records import Records
 from foresize.resize import resize
+from foresize.senses import Senses, observe
 from foresize.spending import MOST_RESIZES, Spending
-from foresize_forecast.fast import Recent
 from foresize_forecast.moves import wishes
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.podchange import after_refusal, attempt, way_back
 from foresize_forecast.podroom import PodChange
-from foresize_forecast.pods import Kill, PodView
+from foresize_forecast.pods import PodView
 from foresize_forecast.reasons import Blocked, Obstacle
-from foresize_forecast.runreview import RunsKnown, review_runs, run_change, with_init
+from foresize_forecast.runreview import review_runs, run_change, with_init
 from foresize_forecast.sizes import Size, WorkloadPolicy
-from foresize_forecast.stalls import Waiting
 from foresize_forecast.state import Attempt, WorkloadState
 from foresize_forecast.workload import Observation, Review, pod_change, review
 
@@ -41,48 +38,6 @@ logger = logging.getLogger(__name__)
 
 REMEMBERED = 200
 """Characters of a refusal that are kept for each pod: a DaemonSet has thousands, and etcd takes 1.5 MiB an object."""
-
-
-@dataclass(frozen=True, slots=True)
-class Foreseen:
-    """What the last refit of a workload found.
-
-    Attributes:
-        forecasts: by container name.
-        first_samples_s: by revision, when its first sample was taken, as far as pods' names tell.
-        kills: of pods that may be gone, by container name, as far as they are on record.
-        distrust: why it cannot be trusted to lower anything (partial data); empty if it can.
-        made_at_s: when it was made.
-        runs: by container name, where its pods are runs.
-    """
-
-    forecasts: Mapping[str, Forecasted | NoOutlook] = field(default_factory=dict)
-    first_samples_s: Mapping[str, float] = field(default_factory=dict)
-    kills: Mapping[str, tuple[Kill, ...]] = field(default_factory=dict)
-    distrust: str = ""
-    made_at_s: float = 0.0
-    runs: Mapping[str, RunsKnown] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Senses:
-    """What is known of a workload at a tick, beside its pods.
-
-    Attributes:
-        recent: newest samples by (pod, container).
-        foreseen: its forecasts.
-        distrust: why its samples or its forecast cannot be trusted to lower anything; empty if they can.
-        waiting: how long containers wait for memory, by (pod, container), of those whose limit was lowered just now.
-        share: of the requests that it wants, what its policy's budget gives it.
-        ended: pods of it that were killed for good and are still there.
-    """
-
-    recent: Mapping[tuple[str, str], Recent] = field(default_factory=dict)
-    foreseen: Foreseen = field(default_factory=Foreseen)
-    distrust: str = ""
-    waiting: Mapping[tuple[str, str], Waiting] = field(default_factory=dict)
-    share: float = 1.0
-    ended: tuple[PodView, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,25 +191,6 @@ def with_wishes(managed: Managed, look: Look) -> Look:
     asked = managed.policy.disruption
     state, wished = wishes(look.review, look.seen, look.blocked, look.forecasts, asked)
     return replace(look, review=replace(look.review, state=state), wishes=wished)
-
-
-def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: float) -> Observation:
-    """Everything seen of a workload, as the brain wants it."""
-    return Observation(
-        now_s=now_s,
-        pods=pods,
-        recent=senses.recent,
-        template=managed.template(pods),
-        qos=managed.qos(pods),
-        bounds=managed.bounds,
-        distrust=managed.distrust or senses.distrust or senses.foreseen.distrust,
-        first_samples_s=senses.foreseen.first_samples_s,
-        waiting=senses.waiting,
-        ended=senses.ended,
-        init=managed.workload.init,
-        past_kills=senses.foreseen.kills,
-        share=senses.share,
-    )
 
 
 def _reviewed(

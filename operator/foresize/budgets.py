@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
-from foresize.attend import Senses
 from foresize.managed import Managed
+from foresize.senses import Senses
 from foresize_forecast.budget import Need, need, shares
 from foresize_forecast.pods import PodView
 
 Key = tuple[str, str]
 
 
-def dealt(
-    managed: Mapping[Key, Managed], senses: Mapping[Key, Senses], pods: Mapping[Key, Sequence[PodView]], now_s: float
-) -> dict[Key, float]:
-    """By workload, the share that it gets of the requests that it wants; of those only whose policies have a budget.
+def with_shares(
+    managed: Mapping[Key, Managed],
+    senses: Mapping[Key, Senses],
+    pods: Callable[[Managed], Sequence[PodView]],
+    now_s: float,
+) -> dict[Key, Senses]:
+    """What is known of workloads whose policies have a budget, with the share that each gets of what it wants.
 
     Args:
         managed: all workloads.
         senses: what is known of them.
-        pods: those that live.
+        pods: tells those of a workload that live.
         now_s: Unix seconds.
     """
     budgets: dict[str, int] = {}
@@ -30,6 +34,7 @@ def dealt(
         if one.policy.budget_bytes is not None:
             budgets[one.policy.uid] = one.policy.budget_bytes
             known = senses[key]
-            asked = need(pods[key], known.foreseen.forecasts, known.recent, one.policy.workload, now_s)
+            asked = need(pods(one), known.foreseen.forecasts, known.recent, one.policy.workload, now_s)
             needs[one.policy.uid][key] = asked
-    return {key: share for uid, each in needs.items() for key, share in shares(each, budgets[uid]).items()}
+    dealt = {key: share for uid, each in needs.items() for key, share in shares(each, budgets[uid]).items()}
+    return {key: replace(senses[key], share=share) for key, share in dealt.items()}

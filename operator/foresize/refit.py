@@ -11,10 +11,10 @@ from threading import Lock
 
 import numpy as np
 
-from foresize.attend import Foreseen
 from foresize.fits import FIT_FAILED, Fitter
 from foresize.guard import Assignment
 from foresize.runrefit import init_known, runs_foreseen
+from foresize.senses import Foreseen
 from foresize.workloads import Workload
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Family, Wish, pool

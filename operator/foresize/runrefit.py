@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-from foresize.attend import Foreseen
 from foresize.guard import Assignment
+from foresize.senses import Foreseen
 from foresize.workloads import Workload
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.prometheus import HistoryAnswer, ended_runs

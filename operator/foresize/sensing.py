@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 
-from foresize.attend import Foreseen, Senses
+from foresize.senses import Foreseen, Senses
 from foresize.settings import Settings
 from foresize_forecast.fast import Recent
 from foresize_forecast.pods import PodView
@@ -13,6 +14,8 @@ from foresize_forecast.prometheus import ContainerOfPod, NewestSamples, Refusal,
 from foresize_forecast.stalls import Waiting
 
 logger = logging.getLogger(__name__)
+
+Key = tuple[str, str]
 
 SAMPLES_SPAN_S = 300
 """How far back the fast clock looks: its line needs a handful of samples, at any usual scrape interval."""
@@ -33,8 +36,24 @@ def latest(source: Source | None, namespaces: set[str], now_s: float) -> NewestS
         return NewestSamples(now_s, {}, dict.fromkeys(namespaces, refusal))
 
 
-def waits(source: Source | None, pods: Collection[tuple[str, str]], now_s: float) -> dict[ContainerOfPod, Waiting]:
-    """How long the containers of some pods (namespace, name) wait for memory; what cannot be read says nothing."""
+def with_waiting(
+    source: Source | None, lowered: Mapping[Key, Sequence[PodView]], senses: Mapping[Key, Senses], now_s: float
+) -> dict[Key, Senses]:
+    """What is known of workloads of which a limit was lowered just now, with how long they wait for memory.
+
+    What cannot be read says nothing.
+    """
+    pods = {key: {(pod.namespace, pod.name) for pod in living} for key, living in lowered.items()}
+    found = _waiting(source, [pod for each in pods.values() for pod in each], now_s)
+    return {
+        key: replace(
+            senses[key], waiting={(of.pod, of.container): each for of, each in found.items() if of[:2] in pods[key]}
+        )
+        for key in lowered
+    }
+
+
+def _waiting(source: Source | None, pods: Collection[tuple[str, str]], now_s: float) -> dict[ContainerOfPod, Waiting]:
     if source is None or not pods:
         return {}
     try:

@@ -11,9 +11,10 @@ import pytest
 
 from apiserver import Request, status
 from builders import NOW_S, container, pod, size
-from foresize.attend import REMEMBERED, Senses
+from foresize.attend import REMEMBERED
 from foresize.kubeapi import ApiError
 from foresize.managed import Managed
+from foresize.senses import Senses
 from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.state import Wait, WorkloadState
 from objectserver import Objects

@@ -7,10 +7,10 @@ from typing import Any
 
 import metricserver
 from builders import NOW_S, mi
-from foresize.attend import Foreseen
 from foresize.guard import Assignment
 from foresize.policy import Policy, parse
 from foresize.refit import Forecasts
+from foresize.senses import Foreseen
 from foresize.workloads import Workload, read
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.runs_digest import PastRun

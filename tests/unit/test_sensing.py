@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from builders import container, pod, recent
-from foresize.attend import Foreseen
+from foresize.senses import Foreseen
 from foresize.sensing import sense
 from foresize.settings import Settings
 from foresize_forecast.prometheus import ContainerOfPod, NewestSamples

@@ -8,11 +8,11 @@ from typing import Any
 
 from apiserver import Answer, Request, serving, status
 from builders import NOW_S, pod, size
-from foresize.attend import Senses
 from foresize.forecasts import Look
 from foresize.lease import Fence
 from foresize.managed import Managed
 from foresize.ownership import BEFORE
+from foresize.senses import Senses
 from foresize.template import APPLY, give_back, write
 from foresize.workloads import Workload, read
 from foresize_forecast.disruption import Disruption, Window, no_rollout
