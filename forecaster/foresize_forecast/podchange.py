@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from foresize_forecast import canary, ladder
-from foresize_forecast.choices import highest, in_use_bytes
+from foresize_forecast.choices import REQUEST_HEADROOM, highest, in_use_bytes
 from foresize_forecast.podroom import PodChange, within_room
 from foresize_forecast.pods import ContainerView, PodView, ResizePhase, Room
 from foresize_forecast.reasons import Blocked, Obstacle
@@ -188,9 +188,18 @@ def _proven(target: Size, container: ContainerView, needs: PodNeeds) -> Size:
     return Size(request if limit is None or request is None else min(request, limit), limit)
 
 
-def _same(one: Size, other: Size) -> bool:
-    """Alike to a MiB: less is not worth a patch, and a stale cgroup is healed by as much."""
-    return _near(one.request_bytes, other.request_bytes) and _near(one.limit_bytes, other.limit_bytes)
+def _same(wanted: Size, has: Size) -> bool:
+    """Alike to a MiB: less is not worth a patch, and a stale cgroup is healed by as much.
+
+    A request may lack the head room that a target has over what is needed: pods are born without it.
+    """
+    return _suffices(has.request_bytes, wanted.request_bytes) and _near(wanted.limit_bytes, has.limit_bytes)
+
+
+def _suffices(request_bytes: int | None, wanted_bytes: int | None) -> bool:
+    if request_bytes is None or wanted_bytes is None or request_bytes > wanted_bytes:
+        return _near(request_bytes, wanted_bytes)
+    return wanted_bytes - request_bytes * (1 + REQUEST_HEADROOM) < MIB
 
 
 def _near(one: int | None, other: int | None) -> bool:

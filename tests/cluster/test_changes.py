@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from crowding import SECOND, in_bytes, opened
+from crowding import SECOND, opened
 from foresize_dev import workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
@@ -70,6 +70,7 @@ def test_a_drained_node_loses_no_size(
         for each in drained:
             resized(cluster, each, lambda limit: limit > 200 * MIB)
         entry = wait_for("birth sizes", lambda: birth_sizes(cluster, namespace).get("Deployment/web"), 20)
+        since = cluster.audit.mark()
         with _cordoned(cluster, SECOND):
             cluster.kubectl("drain", SECOND, "--pod-selector=app=web", "--ignore-daemonsets", "--timeout=60s")
             both = workloads.wait_until_ready(cluster, namespace, "web", 2)
@@ -77,8 +78,8 @@ def test_a_drained_node_loses_no_size(
 
     assert {FIRST} == {each["spec"]["nodeName"] for each in both}
     assert {"app"} == {each["metadata"]["annotations"]["foresize.dev/sized-at-creation"] for each in both}
-    assert {entry["app"]["limit"]} == {sizes(each)[1] for each in both}
-    assert all(in_bytes(sizes(each)[0]) >= in_bytes(entry["app"]["request"]) for each in both)
+    assert {(entry["app"]["request"], entry["app"]["limit"])} == {sizes(each) for each in both}
+    assert [] == resizes(cluster, started, namespace, since)
     assert "True" == condition(cluster, namespace, "Ready")["status"]
 
 

@@ -76,6 +76,15 @@ def test_less_than_a_mebibyte_is_no_change() -> None:
     assert change(pod(container(present=odd)), needs()) is None
 
 
+def test_a_new_pod_is_not_patched_for_the_head_room_of_a_request() -> None:
+    """Pods are born with 200 MiB where others have 202, the same and a hundredth: no patch; at 199 there is one."""
+    target = {"app": size(202, 300)}
+
+    assert change(pod(container(present=size(200, 300))), needs(target)) is None
+    assert PodChange(target) == change(pod(container(present=size(199, 300))), needs(target))
+    assert PodChange(target) == change(pod(container(present=size(204, 300))), needs(target))
+
+
 def test_a_limit_is_never_lowered_below_this_pods_use() -> None:
     """A hot replica at 300 MiB keeps 300 x 1.05 + 8 = 323 MiB, though its workload's target is 146."""
     hot = pod(container(present=size(100, 500)))
