@@ -29,7 +29,7 @@ check: install ## format, lint, types, import rules, and the Go of dev/parts whe
 
 test: install packages parts ## every tier that this machine can run; says what is skipped and why
 	-@$(HARNESS) missing
-	$(BIN)/pytest -n 2 --dist loadgroup
+	@PYTHONPATH=dev $(BIN)/python -m foresize_dev.tiers $(BIN)/python
 
 bench: install ## time and figures beside the peers; BENCH_JSON=FILE writes them, TRACES=FOLDER uses yours
 	@$(BIN)/python bench/prophet.py $(TRACES)

@@ -55,7 +55,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.cluster)
-            item.add_marker(pytest.mark.xdist_group("cluster"))  # there is one: by one worker, one after the other
     # The cluster of all other tests is up until the end of the run, and two at a time cannot be.
     items.sort(key=lambda item: "older_cluster" not in getattr(item, "fixturenames", ()))
 
