@@ -10,6 +10,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from foresize_forecast.pauses import doubling_s
 from foresize_forecast.pods import ContainerView, PodView, ResizePhase
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.sizes import MIB, WorkloadPolicy, in_mebibytes
@@ -161,7 +162,7 @@ def _watch_s(pace: WorkloadPolicy) -> float:
 
 
 def _pause_s(canary: Canary) -> float:
-    return float(min(FIRST_PAUSE_S * 2 ** min(canary.failures - 1, 10), LONGEST_PAUSE_S))
+    return doubling_s(canary.failures, FIRST_PAUSE_S, LONGEST_PAUSE_S)
 
 
 def _clock(instant_s: float) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 
 from foresize_forecast import canary, ladder
 from foresize_forecast.choices import REQUEST_HEADROOM, highest, in_use_bytes
+from foresize_forecast.pauses import doubling_s
 from foresize_forecast.podroom import PodChange, within_room
 from foresize_forecast.pods import ContainerView, PodView, ResizePhase, Room
 from foresize_forecast.reasons import Blocked, Obstacle
@@ -148,7 +149,7 @@ def after_refusal(attempt: Attempt | None, message: str, now_s: float) -> Attemp
     """The memory of a resize that was refused or given up: tried again after a pause that doubles up to an hour."""
     before = attempt or Attempt(now_s)
     failures = before.failures + 1
-    pause_s = min(FIRST_PAUSE_S * 2 ** min(failures - 1, 10), LONGEST_PAUSE_S)
+    pause_s = doubling_s(failures, FIRST_PAUSE_S, LONGEST_PAUSE_S)
     return replace(before, at_s=now_s, failures=failures, message=message, wait_until_s=now_s + pause_s)
 
 

@@ -27,6 +27,7 @@ from foresize.records import Records
 from foresize.settings import Settings
 from foresize_forecast.disruption import Allowance, Crew, Held, Past, in_vain, never, not_now, rested, unsettled
 from foresize_forecast.moves import Cause, Wish, born, no_better
+from foresize_forecast.pauses import doubling_s
 from foresize_forecast.placement import NoPlace, Place, place
 from foresize_forecast.reasons import Blocked
 from foresize_forecast.sizes import Size
@@ -259,7 +260,7 @@ class Mover:
     def _pause(self, key: Key, held: Held, now_s: float) -> Held:
         before = self._pauses.get(key)
         failures = before.failures + 1 if before is not None else 1
-        pause_s = min(FIRST_PAUSE_S * 2 ** min(failures - 1, 10), LONGEST_PAUSE_S)
+        pause_s = doubling_s(failures, FIRST_PAUSE_S, LONGEST_PAUSE_S)
         self._pauses[key] = _Pause(now_s + pause_s, failures, held)
         return held
 
