@@ -3,8 +3,10 @@
 from contextlib import suppress
 from pathlib import Path
 
+from foresize_dev.places import NAME
+
 ROOT = Path("/sys/fs/cgroup")
-PARENT = "foresize-dev"
+PARENT = NAME
 REMOVAL_ROUNDS = 3  # a group may go only after the kernel has let go of its last process
 UNLIMITED_BYTES = 1 << 62  # version 1 writes "no limit" as the largest whole number of pages
 

@@ -1,6 +1,7 @@
 """The cluster's network: one bridge that carries the nodes' addresses and the pods, without masquerade."""
 
 import json
+import socket
 import subprocess
 from pathlib import Path
 
@@ -36,7 +37,7 @@ def set_up(state: Path, nodes: int) -> None:
 
 def exists() -> bool:
     """Whether the bridge is there."""
-    return Path("/sys/class/net", BRIDGE).exists()
+    return BRIDGE in (name for _, name in socket.if_nameindex())
 
 
 def tear_down(state: Path) -> None:

@@ -18,7 +18,12 @@ def parts_cache() -> Path:
     return Path(home_cache) / "foresize" / "parts"
 
 
+LANE = os.environ.get("FORESIZE_LANE") or os.environ.get("PYTEST_XDIST_WORKER", "")
+"""Which of several clusters at a time is meant (`foresize_dev.lanes`); empty where there is one."""
+
+NAME = f"foresize-dev-{LANE}" if LANE else "foresize-dev"
+
 # Short, because the path of a unix socket holds 107 bytes.
-STATE = Path(os.environ.get("FORESIZE_STATE", "/var/lib/foresize-dev"))
+STATE = Path(os.environ.get("FORESIZE_STATE", f"/var/lib/{NAME}"))
 DEMO_STATE = STATE / "demo"
 TEST_STATE = STATE / "test"

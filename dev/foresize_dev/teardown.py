@@ -8,7 +8,7 @@ import subprocess
 from contextlib import suppress
 from pathlib import Path
 
-from foresize_dev import cgroups, network, processes
+from foresize_dev import cgroups, lanes, network, processes
 from foresize_dev.places import STATE
 
 STORAGE = ("etcd", "kube-apiserver")
@@ -51,8 +51,8 @@ def leftovers(state: Path) -> list[str]:
 
 
 def _another_runs(state: Path) -> bool:
-    """Whether the machine's one place for a cluster is taken by that of another folder: then nothing here is ours."""
-    servers = processes.naming("kube-apiserver", ("hyperkube",))
+    """Whether our lane's one place for a cluster is taken by that of another folder: then nothing here is ours."""
+    servers = [pid for pid in processes.naming("kube-apiserver", ("hyperkube",)) if lanes.shares_ours(pid)]
     return bool(servers) and processes.pid_of(state, "kube-apiserver") not in servers
 
 

@@ -1,6 +1,6 @@
-"""Runs all tests: those that wait for a cluster, and beside them those that compute.
+"""Runs all tests: those that wait for a cluster, on two clusters, and beside them those that compute.
 
-`python -m foresize_dev.tiers PYTHON` takes two thirds of the time of one run after the other, on two cores. What the
+`python -m foresize_dev.tiers PYTHON`. A test on a cluster leaves two cores idle for two thirds of its time. What the
 cluster's tests print is shown as it comes, what the others print when they have ended.
 """
 
@@ -12,6 +12,8 @@ import tempfile
 from pathlib import Path
 
 CLUSTER = "tests/cluster"
+# A file stays on its cluster, and files start in the order of tests/cluster/conftest.py.
+LANES = ("--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder")
 PATIENT = ("nice", "-n", "10")
 """The computing ones give way: on the cluster seconds count."""
 
@@ -29,7 +31,7 @@ def main(python: str) -> int:
             stderr=subprocess.STDOUT,
         )
         try:
-            cluster = subprocess.run([python, "-m", "pytest", CLUSTER], check=False).returncode
+            cluster = subprocess.run([python, "-m", "pytest", CLUSTER, *LANES], check=False).returncode
             waited = others.wait()
         finally:
             others.kill()

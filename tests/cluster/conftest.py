@@ -25,6 +25,7 @@ the one of the last run. When a test fails, the end of the operator's log is in 
 import hashlib
 import os
 import re
+from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
@@ -32,7 +33,7 @@ from typing import NoReturn
 import pytest
 
 from crowding import CLOSED, SECOND, taint
-from foresize_dev import backfill, helm, machine, parts, processes, teardown
+from foresize_dev import backfill, helm, lanes, machine, parts, processes, teardown
 from foresize_dev import cluster as clusters
 from foresize_dev import prometheus as prometheuses
 from foresize_dev.cluster import Cluster
@@ -51,12 +52,19 @@ LOG_LINES_SHOWN = 60
 FAILED = pytest.StashKey[bool]()
 
 
+def pytest_configure() -> None:
+    lanes.enter()
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if HERE in item.path.parents:
             item.add_marker(pytest.mark.cluster)
-    # The cluster of all other tests is up until the end of the run, and two at a time cannot be.
-    items.sort(key=lambda item: "older_cluster" not in getattr(item, "fixturenames", ()))
+    # The cluster of all other tests is up until the end of the run, and two at a time cannot be (in one lane). Then
+    # the long files, so that lanes end together.
+    tests = Counter(item.path for item in items)
+    older = {item.path for item in items if "older_cluster" in getattr(item, "fixturenames", ())}
+    items.sort(key=lambda item: (item.path not in older, -tests[item.path], item.path))
 
 
 @pytest.hookimpl(wrapper=True)
