@@ -25,8 +25,8 @@ from typing import Any
 import numpy as np
 import psutil
 
-from foresize.daskfits import DaskFits
-from foresize.fits import ROWS_PER_JOB, Job
+from foresize.fitting.daskfits import DaskFits
+from foresize.fitting.fits import ROWS_PER_JOB, Job
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Wish
 from foresize_forecast.outlook import NoOutlook

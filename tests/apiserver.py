@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from kubernetes import client
 
-from foresize.kubeapi import Api
+from foresize.kube.kubeapi import Api
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from kubernetes import client
 
-from foresize.kubeapi import Api
+from foresize.kube.kubeapi import Api
 
 Json = dict[str, Any]
 PAGE = 2

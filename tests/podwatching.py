@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from foresize.kubeapi import Api
-from foresize.podwatch import PodWatch
+from foresize.cluster.podwatch import PodWatch
+from foresize.kube.kubeapi import Api
 from foresize_forecast.pods import ContainerView, PodView
 from podserver import PodServer, serving
 

@@ -8,18 +8,18 @@ from typing import Any
 
 from apiserver import serving
 from builders import NOW_S, container, forecasted, pod, size
-from foresize.actpass import ActPass
-from foresize.admission import Admission
-from foresize.announce import Announcer
-from foresize.attend import Attendant
-from foresize.events import Events
-from foresize.lease import Fence
-from foresize.moving import Mover
-from foresize.records import Records
-from foresize.refit import Forecasts
-from foresize.senses import Foreseen
-from foresize.settings import Settings
-from foresize.templating import Templater
+from foresize.config.settings import Settings
+from foresize.doors.admission import Admission
+from foresize.kube.lease import Fence
+from foresize.passes.actpass import ActPass
+from foresize.passes.attend import Attendant
+from foresize.passes.moving import Mover
+from foresize.passes.refit import Forecasts
+from foresize.passes.senses import Foreseen
+from foresize.passes.templating import Templater
+from foresize.reporting.announce import Announcer
+from foresize.reporting.events import Events
+from foresize.reporting.records import Records
 from foresize_forecast.pods import PodView
 from foresize_forecast.prometheus import Source
 from objectserver import Objects

@@ -1,7 +1,7 @@
 """Several clusters on one machine: each in a network namespace of its own, with its own folder and control groups.
 
-A cluster's ports, bridge and packet rules are fixed; in a namespace they are its own. `FORESIZE_LANE` names the lane, or
-the worker of pytest-xdist (`places.LANE`). Without one a cluster lives in the machine's own network, one at a time.
+A cluster's ports, bridge and packet rules are fixed; in a namespace they are its own. `FORESIZE_LANE` names the lane,
+or the worker of pytest-xdist (`places.LANE`). Without one a cluster lives in the machine's own network, one at a time.
 """
 
 from __future__ import annotations

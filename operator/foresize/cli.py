@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
-from foresize.settings import FIELDS, Field, Settings, SettingsProblem
-from foresize.words import plain
+from foresize.config.settings import FIELDS, Field, Settings, SettingsProblem
+from foresize.config.words import plain
 
 USAGE = 2
 FAILED = 1
@@ -60,7 +60,7 @@ def run(**given: str) -> None:
         settings = Settings.from_environment(os.environ, given)
     except SettingsProblem as problem:
         _refuse(str(problem), USAGE)
-    from foresize.serving import NotServedError, serve  # noqa: PLC0415 - kopf is not needed to print a version
+    from foresize.commands.serving import NotServedError, serve  # noqa: PLC0415 - kopf is not needed to print a version
 
     try:
         serve(settings)
@@ -74,7 +74,7 @@ def explain(
     kubeconfig: Annotated[str | None, typer.Option(help="The cluster to ask; else as kubectl does.")] = None,
 ) -> None:
     """Say why a workload has its sizes: forecast, plan, kills, last change, what is in the way."""
-    from foresize.explain import NotExplainedError, explained  # noqa: PLC0415 - as above
+    from foresize.commands.explain import NotExplainedError, explained  # noqa: PLC0415 - as above
 
     try:
         for line in explained(workload, kubeconfig):
@@ -101,8 +101,8 @@ def release(  # noqa: PLR0913 - each is an option of the command line
 
     Refused while the operator runs and a policy applies: it would size them again. Exit code 1: some keep their sizes.
     """
-    from foresize.releasing import NotReleasedError, Wish  # noqa: PLC0415 - as above
-    from foresize.releasing import release as give_back  # noqa: PLC0415
+    from foresize.commands.releasing import NotReleasedError, Wish  # noqa: PLC0415 - as above
+    from foresize.commands.releasing import release as give_back  # noqa: PLC0415
 
     if bool(workload) is everything:
         _refuse("name one workload as NAMESPACE/WORKLOAD, or give --all", USAGE)
@@ -143,8 +143,8 @@ def replay(  # noqa: PLR0913 - each is an option of the command line
 
     Needs no cluster. Nothing is written before all is done.
     """
-    from foresize.replaying import Wish  # noqa: PLC0415 - as above
-    from foresize.replaying import replay as play  # noqa: PLC0415
+    from foresize.commands.replaying import Wish  # noqa: PLC0415 - as above
+    from foresize.commands.replaying import replay as play  # noqa: PLC0415
 
     names = tuple(name.strip() for name in policies.split(",") if name.strip())
     wish = Wish(

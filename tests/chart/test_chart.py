@@ -8,7 +8,7 @@ import jsonschema
 import pytest
 import yaml
 
-from foresize.settings import FIELDS
+from foresize.config.settings import FIELDS
 from foresize_dev.places import CHART, CRDS
 
 Json = dict[str, Any]

@@ -3,9 +3,9 @@ import time
 
 import pytest
 
-from foresize.kubeapi import connect
-from foresize.podviews import view
-from foresize.podwatch import PodWatch
+from foresize.cluster.podviews import view
+from foresize.cluster.podwatch import PodWatch
+from foresize.kube.kubeapi import connect
 from foresize_dev import workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.waiting import wait_for

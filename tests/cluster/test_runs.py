@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from births import HASH, Births, container, job, pod, sizes_of
-from foresize.quantities import memory_bytes
+from foresize.config.quantities import memory_bytes
 from foresize_dev import backfill, workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from foresize import seats
+from foresize.cluster import seats
 from foresize_dev import images
 from foresize_dev.cluster import Cluster
 from foresize_dev.waiting import wait_for

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 from kubernetes.utils import parse_quantity
 
-from foresize.kubeapi import connect
-from foresize.lease import Fence
-from foresize.references import find
-from foresize.selecting import Ref
-from foresize.template import give_back, write
-from foresize.workloads import Workload
+from foresize.cluster.references import find
+from foresize.cluster.workloads import Workload
+from foresize.config.selecting import Ref
+from foresize.doors.template import give_back, write
+from foresize.kube.kubeapi import connect
+from foresize.kube.lease import Fence
 from foresize_dev import helm, workloads
 from foresize_dev.cluster import Cluster, KubectlError
 from foresize_dev.fixtures import StartOperator, StartPrometheus

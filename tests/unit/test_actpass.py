@@ -10,11 +10,12 @@ import pytest
 
 from apiserver import Request, status
 from builders import container, mi, pod
-from foresize import actpass, kubeapi
-from foresize.kubeapi import ApiError
-from foresize.refit import Forecasts
-from foresize.settings import Settings
-from foresize.workloads import size_of
+from foresize.cluster.workloads import size_of
+from foresize.config.settings import Settings
+from foresize.kube import kubeapi
+from foresize.kube.kubeapi import ApiError
+from foresize.passes import actpass
+from foresize.passes.refit import Forecasts
 from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.sizes import Size
 from foresize_forecast.state import ContainerState, WorkloadState

@@ -10,8 +10,8 @@ import pytest
 
 from apiserver import Request, serving, status
 from builders import size
-from foresize.admission import Admission, Entry, Owner
-from foresize.lease import Fence
+from foresize.doors.admission import Admission, Entry, Owner
+from foresize.kube.lease import Fence
 from objectserver import Objects
 
 COLLECTION = "/apis/foresize.dev/v1alpha1/namespaces/shop/memorysizes"

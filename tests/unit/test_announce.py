@@ -6,9 +6,9 @@ from dataclasses import replace
 from typing import Any
 
 from builders import NOW_S, container, forecasted, mi, pod, size
-from foresize.announce import Announcer
-from foresize.events import Regarding
-from foresize.forecasts import Look
+from foresize.reporting.announce import Announcer
+from foresize.reporting.events import Regarding
+from foresize.reporting.forecasts import Look
 from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
 from foresize_forecast.state import Canary, ContainerState, Shapes, Stage, WorkloadState

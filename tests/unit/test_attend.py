@@ -11,10 +11,10 @@ import pytest
 
 from apiserver import Request, status
 from builders import NOW_S, container, pod, size
-from foresize.attend import REMEMBERED
-from foresize.kubeapi import ApiError
-from foresize.managed import Managed
-from foresize.senses import Senses
+from foresize.kube.kubeapi import ApiError
+from foresize.passes.attend import REMEMBERED
+from foresize.passes.managed import Managed
+from foresize.passes.senses import Senses
 from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.state import Wait, WorkloadState
 from objectserver import Objects

@@ -68,14 +68,14 @@ def test_nine_modules_write_to_the_cluster_at_all() -> None:
     writers = {name: wrote for name, tree in trees(HANDS) if (wrote := methods_called(tree, "api") & WRITES)}
 
     assert {
-        "admission.py": {"create", "replace"},  # MemorySizes
-        "events.py": {"create"},  # Events
-        "evict.py": {"create"},  # pods/eviction
-        "lease.py": {"patch"},  # its own Lease
-        "policyreport.py": {"patch"},  # status of MemoryPolicies
-        "records.py": {"create", "replace", "patch", "delete"},  # MemoryForecasts
-        "resize.py": {"patch"},  # pods/resize
-        "template.py": {"patch"},  # memory in pod templates
+        "doors/admission.py": {"create", "replace"},  # MemorySizes
+        "reporting/events.py": {"create"},  # Events
+        "doors/evict.py": {"create"},  # pods/eviction
+        "kube/lease.py": {"patch"},  # its own Lease
+        "passes/policyreport.py": {"patch"},  # status of MemoryPolicies
+        "reporting/records.py": {"create", "replace", "patch", "delete"},  # MemoryForecasts
+        "doors/resize.py": {"patch"},  # pods/resize
+        "doors/template.py": {"patch"},  # memory in pod templates
         "webhook/keeper.py": {"replace", "patch"},  # its own certificate, and what the API server trusts of it
     } == writers
 
@@ -87,7 +87,7 @@ def test_running_pods_are_written_to_by_one_module() -> None:
     ]
 
     # kubeapi.py names it to count writes.
-    assert ["kubeapi.py", "resize.py"] == naming
+    assert ["doors/resize.py", "kube/kubeapi.py"] == naming
 
 
 def test_pods_are_evicted_by_one_module() -> None:
@@ -95,14 +95,16 @@ def test_pods_are_evicted_by_one_module() -> None:
     naming = [name for name, tree in trees(HANDS) if any(text.endswith("/eviction") for text in texts(tree))]
 
     # kubeapi.py names it to count writes.
-    assert ["evict.py", "kubeapi.py"] == naming
-    assert ["moving.py"] == [name for name, tree in trees(HANDS) if "foresize.evict.evict" in imported(tree)]
+    assert ["doors/evict.py", "kube/kubeapi.py"] == naming
+    assert ["passes/moving.py"] == [
+        name for name, tree in trees(HANDS) if "foresize.doors.evict.evict" in imported(tree)
+    ]
 
 
 def test_sizes_at_creation_are_written_by_one_module() -> None:
     """What new pods are born with changes through `admission` alone."""
     # The webhook reads them, and touched.py lists them.
-    assert ["admission.py", "touched.py", "webhook/known.py"] == [
+    assert ["commands/touched.py", "doors/admission.py", "webhook/known.py"] == [
         name for name, tree in trees(HANDS) if any("/memorysizes" in text for text in texts(tree))
     ]
 
@@ -112,17 +114,17 @@ def test_all_doors_ask_for_the_lease_and_the_kill_switch() -> None:
     asking = {
         (name, function.name)
         for name, tree in trees(HANDS)
-        if name in {"resize.py", "evict.py", "admission.py", "template.py"}
+        if name in {"doors/resize.py", "doors/evict.py", "doors/admission.py", "doors/template.py"}
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef) and "refusal" in methods_called(function, "fence")
     }
 
     assert {
-        ("resize.py", "resize"),
-        ("evict.py", "evict"),
-        ("admission.py", "_write"),
-        ("template.py", "write"),
-        ("template.py", "give_back"),
+        ("doors/resize.py", "resize"),
+        ("doors/evict.py", "evict"),
+        ("doors/admission.py", "_write"),
+        ("doors/template.py", "write"),
+        ("doors/template.py", "give_back"),
     } == asking
     assert ["_write"] == [
         caller.name
@@ -145,9 +147,9 @@ def test_nothing_goes_around_the_client() -> None:
 
     others = [name for name, tree in trees(HANDS) if "aiohttp" in imported(tree)]
 
-    assert ["kubeapi.py", "lease.py"] == clients
+    assert ["kube/kubeapi.py", "kube/lease.py"] == clients
     assert ["webhook/apiserver.py"] == others
-    assert ["kubeapi.py"] == raw
+    assert ["kube/kubeapi.py"] == raw
 
 
 def test_the_brain_neither_reads_nor_writes_but_in_named_places() -> None:

@@ -17,7 +17,7 @@ from typer.testing import CliRunner, Result
 
 from apiserver import serving
 from foresize.cli import app
-from foresize.settings import FIELDS, PREFIX
+from foresize.config.settings import FIELDS, PREFIX
 from objectserver import Objects
 
 ROOT = Path(__file__).parents[2]

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 from builders import NOW_S, forecasted, pod, size
-from foresize.creation import births, entry
-from foresize.forecasts import Look
-from foresize.guard import assign
-from foresize.managed import Managed, manage
-from foresize.policy import Policy, parse
-from foresize.targets import Inventory
-from foresize.workloads import Workload
+from foresize.cluster.guard import assign
+from foresize.cluster.targets import Inventory
+from foresize.cluster.workloads import Workload
+from foresize.config.policy import Policy, parse
+from foresize.passes.creation import births, entry
+from foresize.passes.managed import Managed, manage
+from foresize.reporting.forecasts import Look
 from foresize_forecast.pods import Room
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
 from foresize_forecast.state import WorkloadState

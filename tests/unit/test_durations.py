@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresize.durations import duration, seconds
+from foresize.config.durations import duration, seconds
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,9 @@ import pytest
 
 import builders
 from apiserver import Answer, Request, serving, status
-from foresize.events import Events, Regarding
-from foresize.events import pod as regarding
-from foresize.kubeapi import Api, Budget
+from foresize.kube.kubeapi import Api, Budget
+from foresize.reporting.events import Events, Regarding
+from foresize.reporting.events import pod as regarding
 
 
 def pod(**changes: Any) -> Regarding:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from foresize.policy import UNUSED, Policy, parse
+from foresize.config.policy import UNUSED, Policy, parse
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = sorted((ROOT / "examples").glob("*.yaml"))

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from builders import NOW_S, container, forecasted, mi, pod, size
-from foresize.explain import sentences
-from foresize.forecasts import Look, status_of
+from foresize.commands.explain import sentences
+from foresize.reporting.forecasts import Look, status_of
 from foresize_forecast.outlook import Score, Shape, ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.sizes import QosClass, WorkloadPolicy, in_mebibytes

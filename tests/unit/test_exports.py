@@ -6,8 +6,8 @@ from dataclasses import replace
 
 from builders import NOW_S, container, forecasted, mi, pod, size
 from foresize import metrics
-from foresize.exports import export
-from foresize.forecasts import Look
+from foresize.reporting.exports import export
+from foresize.reporting.forecasts import Look
 from foresize_forecast.outlook import Shape, ShapeKind
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.sizes import QosClass, WorkloadPolicy

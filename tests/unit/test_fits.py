@@ -14,7 +14,7 @@ import numpy as np
 
 import fitjobs
 from builders import mi
-from foresize.fits import FIT_FAILED, ROWS_PER_JOB, FitPool
+from foresize.fitting.fits import FIT_FAILED, ROWS_PER_JOB, FitPool
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Wish
 from foresize_forecast.outlook import NoOutlook

@@ -19,10 +19,11 @@ from distributed import LocalCluster
 
 import fitjobs
 from builders import mi
-from foresize import daskcluster, daskfits, serving
-from foresize.daskfits import DaskFits
-from foresize.fits import FIT_FAILED, JOB_DEADLINE_S, ROWS_PER_JOB, Job, jobs_of
-from foresize.settings import Settings
+from foresize.commands import serving
+from foresize.config.settings import Settings
+from foresize.fitting import daskcluster, daskfits
+from foresize.fitting.daskfits import DaskFits
+from foresize.fitting.fits import FIT_FAILED, JOB_DEADLINE_S, ROWS_PER_JOB, Job, jobs_of
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Wish, foresee
 from foresize_forecast.outlook import NoOutlook

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from builders import NOW_S, container, forecasted, mi, pod, recent, size
-from foresize.forecasts import MAX_ROWS, Look, status_of, time_to_limit
+from foresize.reporting.forecasts import MAX_ROWS, Look, status_of, time_to_limit
 from foresize_forecast.heaps import Heap, Runtime
 from foresize_forecast.outlook import NoOutlook, Score, Shape, ShapeKind
 from foresize_forecast.plan import Forecasted

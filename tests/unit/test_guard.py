@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import container, mi, pod, size
-from foresize.guard import assign
-from foresize.managed import Managed, manage
-from foresize.policy import Policy, parse
-from foresize.targets import Autoscaler, Inventory
-from foresize.workloads import Workload
+from foresize.cluster.guard import assign
+from foresize.cluster.targets import Autoscaler, Inventory
+from foresize.cluster.workloads import Workload
+from foresize.config.policy import Policy, parse
+from foresize.passes.managed import Managed, manage
 from foresize_forecast.pods import Room
 from foresize_forecast.sizes import QosClass
 

@@ -9,8 +9,8 @@ from typing import Any
 import kopf
 import pytest
 
-from foresize import handlers
-from foresize.settings import Settings
+from foresize.config.settings import Settings
+from foresize.passes import handlers
 
 
 def wakes(*events: tuple[str | None, int]) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from builders import NOW_S, evidence, forecasted, mi, size
-from foresize.heapflags import heap_of
+from foresize.cluster.heapflags import heap_of
 from foresize_forecast.choices import Evidence
 from foresize_forecast.decide import Verdict, decide
 from foresize_forecast.heaps import Heap, Runtime

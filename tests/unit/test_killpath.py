@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from builders import container, size
 from foresize import metrics
-from foresize.killpath import KillPath
+from foresize.passes.killpath import KillPath
 from foresize_forecast.pods import Kill, PodView
 from objectserver import Objects
 from stage import SIZES, Stage, deployment, living, policy, staged

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from apiserver import Answer, Request, serving, status
-from foresize.kubeapi import ApiError, Budget, Conflict, Gone, NotFound
+from foresize.kube.kubeapi import ApiError, Budget, Conflict, Gone, NotFound
 
 
 def test_list_reads_all_pages() -> None:

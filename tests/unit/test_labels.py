@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from foresize.labels import matches, parse
+from foresize.config.labels import matches, parse
 
 LABELS = {"app": "web", "tier": "front"}
 

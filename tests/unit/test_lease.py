@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from apiserver import Answer, Request, serving, status
-from foresize.lease import Fence, Lease
+from foresize.kube.lease import Fence, Lease
 
 DURATION_S = 4
 """The shortest that the settings allow: the tests wait for parts of it."""

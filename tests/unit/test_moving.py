@@ -10,11 +10,11 @@ import pytest
 
 from apiserver import Answer, Request, status
 from builders import NOW_S, container, mi, pod, size
-from foresize import moving
-from foresize.forecasts import Look
-from foresize.kubeapi import ApiError
+from foresize.config.settings import Settings
+from foresize.kube.kubeapi import ApiError
 from foresize.metrics import REGISTRY
-from foresize.settings import Settings
+from foresize.passes import moving
+from foresize.reporting.forecasts import Look
 from foresize_forecast.moves import Cause, Wish
 from foresize_forecast.pods import PodView
 from foresize_forecast.reasons import Obstacle

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from builders import container, mi, pod, size
-from foresize.nodes import allocatable_bytes, cannot_resize
+from foresize.cluster.nodes import allocatable_bytes, cannot_resize
 from foresize_forecast.podroom import PodChange, within_room
 from foresize_forecast.pods import Room
 from foresize_forecast.reasons import Blocked, Obstacle

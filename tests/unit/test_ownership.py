@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from builders import size
-from foresize.ownership import BEFORE, before, held, is_ours
+from foresize.cluster.ownership import BEFORE, before, held, is_ours
 from foresize_forecast.templateplan import NOTHING, Held
 
 Json = dict[str, Any]

@@ -8,11 +8,11 @@ import pytest
 
 from apiserver import serving
 from builders import size
-from foresize.podgroups import MOST_GROUPS, take_groups
-from foresize.policy import Policy, parse
-from foresize.records import object_name
-from foresize.targets import Inventory, selected
-from foresize.workloads import Workload
+from foresize.cluster.podgroups import MOST_GROUPS, take_groups
+from foresize.cluster.targets import Inventory, selected
+from foresize.cluster.workloads import Workload
+from foresize.config.policy import Policy, parse
+from foresize.reporting.records import object_name
 from foresize_forecast.runs_digest import PastRun
 from foresize_forecast.state import RunsKept, WorkloadState
 from foresize_forecast.stored import dump, load

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from builders import NOW_S, container, mi, pod
-from foresize.podstore import Known, Pods
-from foresize.workloads import scheduled
+from foresize.cluster.podstore import Known, Pods
+from foresize.cluster.workloads import scheduled
 from foresize_forecast.pods import Kill, PodView
 
 

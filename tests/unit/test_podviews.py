@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from builders import mi, size
-from foresize.podviews import finished, requested_bytes, view
+from foresize.cluster.podviews import finished, requested_bytes, view
 from foresize_forecast.pods import Kill, ResizePhase
 from foresize_forecast.sizes import QosClass, Size
 

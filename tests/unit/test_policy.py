@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from builders import mi
-from foresize.policy import DEFAULTS, UNUSED, Policy, PolicyProblem, parse
-from foresize.selecting import Ref, Target
+from foresize.config.policy import DEFAULTS, UNUSED, Policy, PolicyProblem, parse
+from foresize.config.selecting import Ref, Target
 from foresize_forecast.disruption import Disruption, Window
 from foresize_forecast.prometheus.source import Metric
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy

@@ -7,7 +7,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresize.policy import DEFAULTS, Policy, PolicyProblem, parse
+from foresize.config.policy import DEFAULTS, Policy, PolicyProblem, parse
 
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.sampled_from(["1h", "1Gi", "*"]),

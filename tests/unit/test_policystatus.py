@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 from builders import NOW_S, container, forecasted, pod, size
-from foresize.forecasts import Look, status_of
-from foresize.guard import STOPPED, Assignment, Overlap, Quiet
-from foresize.policy import Policy, PolicyProblem, parse
-from foresize.policystatus import DAY_S, Findings, is_due, is_ready, of_findings, of_problem
-from foresize.quantities import timestamp
-from foresize.records import REPORT_EVERY_S
-from foresize.workloads import Workload
+from foresize.cluster.guard import STOPPED, Assignment, Overlap, Quiet
+from foresize.cluster.workloads import Workload
+from foresize.config.policy import Policy, PolicyProblem, parse
+from foresize.config.quantities import timestamp
+from foresize.reporting.forecasts import Look, status_of
+from foresize.reporting.policystatus import DAY_S, Findings, is_due, is_ready, of_findings, of_problem
+from foresize.reporting.records import REPORT_EVERY_S
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresize.quantities import instant_s, memory_bytes, people, quantity, timestamp
+from foresize.config.quantities import instant_s, memory_bytes, people, quantity, timestamp
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ import pytest
 
 from apiserver import Request, serving, status
 from builders import NOW_S, mi, size
-from foresize.kubeapi import ApiError, NotFound
-from foresize.quantities import timestamp
-from foresize.records import REPORT_EVERY_S, Records, Subject, object_name
+from foresize.config.quantities import timestamp
+from foresize.kube.kubeapi import ApiError, NotFound
+from foresize.reporting.records import REPORT_EVERY_S, Records, Subject, object_name
 from foresize_forecast.state import ContainerState, WorkloadState
 from foresize_forecast.stored import dump
 from objectserver import Objects

@@ -11,12 +11,12 @@ import pytest
 
 import metricserver
 from builders import NOW_S, forecasted, mi, size
-from foresize import refit
-from foresize.fits import FIT_FAILED
-from foresize.guard import Assignment
-from foresize.policy import Policy, parse
-from foresize.refit import BATCH, RETRY_S, Forecasts
-from foresize.workloads import Workload
+from foresize.cluster.guard import Assignment
+from foresize.cluster.workloads import Workload
+from foresize.config.policy import Policy, parse
+from foresize.fitting.fits import FIT_FAILED
+from foresize.passes import refit
+from foresize.passes.refit import BATCH, RETRY_S, Forecasts
 from foresize_forecast.foresee import Wish
 from foresize_forecast.jumps import STEPS, Jumps
 from foresize_forecast.outlook import NoOutlook, Outlook

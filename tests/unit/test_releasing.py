@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from apiserver import Answer, Request, serving, status
-from foresize import standstill
-from foresize.releasing import NotReleasedError, Wish, release
+from foresize.commands import standstill
+from foresize.commands.releasing import NotReleasedError, Wish, release
 from objectserver import Objects
 from stage import FORECAST, SIZES, clusters_policy, deployment, policy
 
@@ -229,7 +229,7 @@ def test_an_operator_that_has_not_noticed_is_waited_for(
     objects: Objects, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A policy that was paused a moment ago: until the operator has said so, nothing is given back."""
-    monkeypatch.setattr("foresize.releasing.NOTICE_DEADLINE_S", 0.3)
+    monkeypatch.setattr("foresize.commands.releasing.NOTICE_DEADLINE_S", 0.3)
     policy(objects, paused=True)
     operator_lives(objects)
 

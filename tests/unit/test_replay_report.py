@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 from rich.console import Console
 
-from foresize.replaying import Wish, replay
+from foresize.commands.replaying import Wish, replay
 from foresize_forecast.replay import traces
 from foresize_forecast.replay.errors import TraceError
 from foresize_forecast.replay.figures import NAMES, figures

@@ -7,11 +7,11 @@ from typing import Any
 
 import metricserver
 from builders import NOW_S, mi
-from foresize.guard import Assignment
-from foresize.policy import Policy, parse
-from foresize.refit import Forecasts
-from foresize.senses import Foreseen
-from foresize.workloads import Workload, read
+from foresize.cluster.guard import Assignment
+from foresize.cluster.workloads import Workload, read
+from foresize.config.policy import Policy, parse
+from foresize.passes.refit import Forecasts
+from foresize.passes.senses import Foreseen
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.runs_digest import PastRun
 from foresize_forecast.runs_plan import Basis

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from builders import mi, size
-from foresize.seats import amount, node, replacement, seat, volume_terms
+from foresize.cluster.seats import amount, node, replacement, seat, volume_terms
 from foresize_forecast.placement import (
     Node,
     NodeTerm,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from builders import container, pod, recent
-from foresize.senses import Foreseen
-from foresize.sensing import sense
-from foresize.settings import Settings
+from foresize.config.settings import Settings
+from foresize.passes.senses import Foreseen
+from foresize.passes.sensing import sense
 from foresize_forecast.prometheus import ContainerOfPod, NewestSamples
 
 

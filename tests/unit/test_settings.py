@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from foresize.settings import FIELDS, Settings, SettingsProblem, markdown
+from foresize.config.settings import FIELDS, Settings, SettingsProblem, markdown
 from foresize_forecast.prometheus.promql import Matcher
 
 PAGE = Path(__file__).parents[2] / "docs" / "settings.md"
@@ -28,7 +28,7 @@ def test_nothing_set_is_enough_to_start() -> None:
 
 def test_the_documented_page_is_the_code() -> None:
     """docs/settings.md names every setting with the default that the operator really has."""
-    assert PAGE.read_text() == markdown(), "run: python -m foresize.settings > docs/settings.md"
+    assert PAGE.read_text() == markdown(), "run: python -m foresize.config.settings > docs/settings.md"
 
 
 def test_every_setting_has_a_flag_a_variable_and_a_sentence() -> None:

@@ -1,4 +1,4 @@
-from foresize.spending import Spending
+from foresize.kube.spending import Spending
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import ContainerView, PodView, Room
 from foresize_forecast.sizes import MIB, QosClass, Size

@@ -6,8 +6,8 @@ import pytest
 
 from apiserver import Answer, Request, serving, status
 from builders import mi
-from foresize.policy import Policy, parse
-from foresize.targets import Inventory, selected, take_inventory
+from foresize.cluster.targets import Inventory, selected, take_inventory
+from foresize.config.policy import Policy, parse
 from foresize_forecast.pods import Room
 
 WEB = {"ref": {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}}

@@ -8,13 +8,13 @@ from typing import Any
 
 from apiserver import Answer, Request, serving, status
 from builders import NOW_S, pod, size
-from foresize.forecasts import Look
-from foresize.lease import Fence
-from foresize.managed import Managed
-from foresize.ownership import BEFORE
-from foresize.senses import Senses
-from foresize.template import APPLY, give_back, write
-from foresize.workloads import Workload, read
+from foresize.cluster.ownership import BEFORE
+from foresize.cluster.workloads import Workload, read
+from foresize.doors.template import APPLY, give_back, write
+from foresize.kube.lease import Fence
+from foresize.passes.managed import Managed
+from foresize.passes.senses import Senses
+from foresize.reporting.forecasts import Look
 from foresize_forecast.disruption import Disruption, Window, no_rollout
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.state import TemplateWrite

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresize.quantities import quantity
+from foresize.config.quantities import quantity
 from foresize.webhook.amounts import amount, integer
 
 MI = 1 << 20

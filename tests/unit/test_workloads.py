@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from builders import size
-from foresize.workloads import opted_out, qos_of, read, size_of
+from foresize.cluster.workloads import opted_out, qos_of, read, size_of
 from foresize_forecast.sizes import QosClass
 
 

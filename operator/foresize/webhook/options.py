@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from foresize.durations import seconds
+from foresize.config.durations import seconds
 from foresize.webhook.apiserver import ACCOUNT
 from foresize.webhook.keeper import Names
 from foresize.webhook.logs import FORMATS

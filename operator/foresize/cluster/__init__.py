@@ -1,0 +1,1 @@
+"""What there is in the cluster, read and given as values: workloads, pods, nodes, who owns what."""

@@ -1,0 +1,1 @@
+"""What people run: `foresize run`, `explain`, `replay`, `release`."""

@@ -1,0 +1,1 @@
+"""What people ask for: policies, settings, and how their texts become values."""

@@ -1,0 +1,1 @@
+"""The only writers to workloads: resize, admission, template, evict."""

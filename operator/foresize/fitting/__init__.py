@@ -1,0 +1,1 @@
+"""Who computes forecasts: processes here, or a Dask cluster."""

@@ -1,0 +1,1 @@
+"""The API server: a bounded client, the lease and kill switch that every door checks."""

@@ -1,0 +1,56 @@
+"""What a look has to say on a MemoryForecast: a target that moved, a leak that was found."""
+
+from __future__ import annotations
+
+from foresize.config.quantities import people
+from foresize.reporting.events import Events, Regarding
+from foresize.reporting.forecasts import Look, present, time_to_limit
+from foresize_forecast.canary import obstacle
+from foresize_forecast.outlook import ShapeKind
+from foresize_forecast.plan import Forecasted
+from foresize_forecast.reasons import Obstacle
+from foresize_forecast.state import Stage
+
+DAY_S = 86_400
+
+
+class Announcer:
+    """Says each thing once, for as long as it holds."""
+
+    def __init__(self, events: Events) -> None:
+        self._events = events
+        self._leaks: set[tuple[str, str]] = set()
+
+    def tell(self, record: Regarding, look: Look) -> None:
+        """Post what is new about a workload."""
+        for name in look.review.verdicts:
+            change = look.review.state.container(name).last_change
+            if change is not None and change.at_s == look.seen.now_s:
+                self._events.normal(record, str(change.reason), f"{name}: {change.message}")
+            self._tell_leak(record, look, name)
+            self._tell_shape(record, look, name)
+            canary = look.review.state.container(name).canary
+            if canary is not None and canary.stage is Stage.FAILED and canary.began_s == look.seen.now_s:
+                words = f"{name}: {obstacle(canary, len(look.seen.pods), look.review.pace).message}; all pods go back"
+                self._events.warning(record, str(Obstacle.CANARY_FAILED), words)
+
+    def _tell_shape(self, record: Regarding, look: Look, name: str) -> None:
+        shapes = look.review.state.container(name).shapes
+        if shapes is not None and shapes.changed_at_s == look.seen.now_s:
+            words = f"{name}: {shapes.before} before revision {shapes.revision}, {shapes.kind} now"
+            self._events.warning(record, "ShapeChanged", words)
+
+    def _tell_leak(self, record: Regarding, look: Look, name: str) -> None:
+        forecast = look.forecasts.get(name)
+        if not isinstance(forecast, Forecasted) or forecast.outlook.shape.kind is not ShapeKind.LEAKING:
+            self._leaks.discard((record.uid, name))
+        elif (record.uid, name) not in self._leaks:
+            self._leaks.add((record.uid, name))
+            self._events.warning(record, "MemoryLeak", _sentence(look, forecast, name))
+
+
+def _sentence(look: Look, forecast: Forecasted, name: str) -> str:
+    rate = forecast.outlook.shape.growth_bytes_per_s * DAY_S
+    left = time_to_limit(forecast.outlook, present(name, look.seen))
+    end = f" and reaches its limit in {left}" if left else ""
+    return f"{name} leaks: it grows by {people(rate)} a day{end}"
