@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from foresize_forecast.exactprophet import DAILY, Fits, Model, Status, fit
@@ -43,6 +43,8 @@ def pulls(fits: Fits, values: FloatArray, row: int) -> tuple[FloatArray, FloatAr
 
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 2**32 - 1), st.sampled_from([1e-4, 1e-3, 0.05, 1.0]))
+@example(1_214_000_017, 1e-4)
+@example(1301, 1e-3)
 def test_the_fit_is_stationary(seed: int, noise: float) -> None:
     """No slope change is pulled harder than its prior holds, those that moved exactly so, nor anything else.
 
@@ -57,12 +59,15 @@ def test_the_fit_is_stationary(seed: int, noise: float) -> None:
             continue
         pull, free, held = pulls(fits, values, row)
         moved = fits.slope_changes[row] != 0
-        factor = TAU * float(np.abs(pull[moved]).mean()) if moved.any() else 1.0
+        # Sums of 120 products of values within 1 over the variance; which is 1e-12 where next to nothing is left over.
+        rounding = 2e-13 / fits.noise[row] ** 2
+        # Where none moved nothing tells the factor: that of the variance is at most 1.005 squared.
+        factor = TAU * float(np.abs(pull[moved]).mean()) if moved.any() else 1.01
         assert factor == pytest.approx(1, abs=0.03)
-        assert np.all(np.abs(pull) <= factor / TAU * (1 + 1e-4))
-        np.testing.assert_allclose(pull[moved] * np.sign(fits.slope_changes[row][moved]), factor / TAU, rtol=1e-4)
-        # Sums of 120 products of values within 1: rounding is up to 2e-13 over the variance.
-        np.testing.assert_allclose(free, factor * held, rtol=0.03, atol=1e-6 + 2e-13 / fits.noise[row] ** 2)
+        assert np.all(np.abs(pull) <= factor / TAU * (1 + 1e-4) + rounding)
+        held_back = pull[moved] * np.sign(fits.slope_changes[row][moved])
+        np.testing.assert_allclose(held_back, factor / TAU, rtol=1e-4, atol=rounding)
+        np.testing.assert_allclose(free, (factor if moved.any() else 1.0) * held, rtol=0.03, atol=1e-6 + rounding)
 
 
 @settings(max_examples=6, deadline=None)
