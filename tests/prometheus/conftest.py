@@ -39,7 +39,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
             pytest.skip(f"{program} is not installed (Debian package prometheus)")
     folder = tmp_path_factory.mktemp("prometheus")
     texts = _odd_texts()
-    _back_fill(folder, [*_lines(), *_waiting_lines(), *_killed_lines(), *_odd_lines(texts)])
+    _back_fill(folder, [*_lines(), *_waiting_lines(), *_killed_lines(), *_acting_lines(), *_odd_lines(texts)])
     port = _free_port()
     process = _start(folder, port)
     try:
@@ -130,6 +130,27 @@ def _killed_lines() -> Iterator[str]:
             name = "kube_pod_container_resource_limits"
             yield from _series(name, limit, 0, 5000, lambda t: (100 if t < 4000 else 200) * MIB)
             yield from _series(name, {**labels, "resource": "cpu"}, 0, 5000, lambda _: 2)
+
+
+def _acting_lines() -> Iterator[str]:
+    """Pods that do something, and that do not; of waits-0 two replicas of Prometheus have recorded the same."""
+    cpu, ws = "container_cpu_usage_seconds_total", "container_memory_working_set_bytes"
+    received, sent = "container_network_receive_bytes_total", "container_network_transmit_bytes_total"
+    spans = {"waits-0": (0, 7200), "bursts-0": (0, 7200), "young-0": (6100, 7200), "ended-0": (0, 6400)}
+    for pod, (start_s, end_s) in spans.items():
+        labels = _of("act", pod, "main")
+        for replica in ("a", "b") if pod == "waits-0" else ("a",):
+            told = {**labels, "prometheus_replica": replica}
+            yield from _series(cpu, told, start_s, end_s, lambda t: 0.001 * t)
+            yield from _series(ws, told, start_s, end_s, lambda t: (100 + (t // 60) % 2) * MIB)
+            for metric, rate in ((received, 100), (sent, 50)) if pod != "young-0" else ():
+                network = {"namespace": "act", "pod": pod, "interface": "eth0", "prometheus_replica": replica}
+                yield from _series(metric, network, start_s, end_s, lambda t, rate=rate: rate * t)
+    # A sidecar that works for half a core from 6000 to 6300 s, and three connections then.
+    side = _of("act", "bursts-0", "side")
+    yield from _series(cpu, side, 0, 7200, lambda t: 0.5 * min(300, max(0, t - 6000)))
+    connected = {**_of("act", "bursts-0", ""), "tcp_state": "established"}
+    yield from _series("container_network_tcp_usage_total", connected, 0, 7200, lambda t: 3 * (6000 < t < 6300))
 
 
 def _odd_texts() -> tuple[str, ...]:

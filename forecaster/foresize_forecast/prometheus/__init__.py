@@ -3,6 +3,7 @@
 Reading only. What cannot be read is a value with a reason, never an exception and never a smaller number.
 """
 
+from foresize_forecast.prometheus.activity import activity
 from foresize_forecast.prometheus.check import SourceCheck, check
 from foresize_forecast.prometheus.history import HistoryAnswer, HistoryRequest, RowFacts, grid_until, history
 from foresize_forecast.prometheus.newest import NewestSamples, newest
@@ -25,6 +26,7 @@ __all__ = [
     "RowFacts",
     "Source",
     "SourceCheck",
+    "activity",
     "check",
     "ended_runs",
     "grid_until",
