@@ -14,7 +14,7 @@ from foresize_forecast.pods import Kill, PodView
 from objectserver import Objects
 from stage import SIZES, Stage, deployment, living, policy, staged
 
-LABELS = {"namespace": "shop", "workload": "Deployment/web"}
+LABELS = {"namespace": "shop", "workload": "Deployment/web", "container": "app"}
 
 
 def until(reached: Callable[[], bool], what: str) -> None:

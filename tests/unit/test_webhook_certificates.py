@@ -8,7 +8,7 @@ import pytest
 from cryptography import x509
 from cryptography.x509.verification import PolicyBuilder, Store
 
-from foresize.webhook.certificates import Kept, Pair, expires_s, made, read, renewed, trusted, written
+from foresize.webhook.certificates import Kept, Pair, expires_s, made, read, renewed, starts_s, trusted, written
 
 NAMES = ("foresize-webhook.foresize.svc",)
 NOW_S = 1_700_000_000.0
@@ -122,3 +122,11 @@ def test_what_is_stored_is_what_is_read() -> None:
     assert read(written(kept)) == kept
     assert kept.serving is not None
     assert expires_s(kept.serving) == START_S + LIFE_S
+
+
+def test_a_certificate_tells_from_when_to_when_it_is_good() -> None:
+    """An alert compares what is left of its life with the whole of it; clocks may differ, so it begins before now."""
+    kept = first()
+
+    assert kept.serving is not None
+    assert starts_s(kept.serving) <= START_S < expires_s(kept.serving)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import urlsplit, urlunsplit
 
@@ -10,6 +11,13 @@ from foresize_forecast.prometheus.promql import Matcher
 
 SERVER_MAX_POINTS = 11_000
 """Prometheus refuses range queries with more points a series (web/api/v1: exceeded maximum resolution)."""
+
+Asked = Callable[[str, float, str], None]
+"""Told of each query: its kind (instant, range), the seconds it took, and why there is no answer, or nothing."""
+
+
+def untold(_kind: str, _seconds: float, _refused: str) -> None:
+    """Nobody counts queries."""
 
 
 class Metric(StrEnum):
@@ -62,6 +70,7 @@ class Source:
         max_bytes: of one answer; a larger one is not read, and asked for in halves.
         verify_tls: whether the server's certificate is checked.
         ca_file: the authorities it is checked against; None: the system's.
+        asked: who counts queries.
     """
 
     url: str
@@ -74,6 +83,7 @@ class Source:
     max_bytes: int = 32 << 20
     verify_tls: bool = True
     ca_file: str | None = None
+    asked: Asked = field(default=untold, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)

@@ -83,24 +83,27 @@ class Connection:
     def instant(self, query: str, at_s: float) -> Answer | Refusal:
         """The query's value at an instant."""
         params = {"time": f"{at_s:.3f}", **self._limit()}
-        return self._retried(lambda: self._client.custom_query(query, params=params))
+        return self._retried("instant", lambda: self._client.custom_query(query, params=params))
 
     def over_range(self, query: str, start_s: int, end_s: int, step_s: int) -> Answer | Refusal:
         """The query's values at start, start + step and so on up to the end."""
         start, end = (datetime.fromtimestamp(at_s, UTC) for at_s in (start_s, end_s))
         return self._retried(
-            lambda: self._client.custom_query_range(query, start, end, str(step_s), params=self._limit())
+            "range", lambda: self._client.custom_query_range(query, start, end, str(step_s), params=self._limit())
         )
 
     def _limit(self) -> dict[str, str]:
         return {"timeout": f"{max(1, round(self.source.timeout_s))}s"}
 
-    def _retried(self, call: Any) -> Answer | Refusal:  # noqa: ANN401 - a call of the untyped client
+    def _retried(self, kind: str, call: Any) -> Answer | Refusal:  # noqa: ANN401 - a call of the untyped client
+        began_s = time.monotonic()
         for attempt in range(self.source.retries + 1):
             answer, again_after_s = self._attempt(call)
             if again_after_s is None or attempt == self.source.retries:
                 break
             time.sleep(min(MAX_WAIT_S, max(again_after_s, self.source.backoff_s * 2**attempt)))
+        refused = str(answer.kind) if isinstance(answer, Refusal) else ""
+        self.source.asked(kind, time.monotonic() - began_s, refused)
         return answer
 
     def _attempt(self, call: Any) -> tuple[Answer | Refusal, float | None]:  # noqa: ANN401 - as above

@@ -130,6 +130,12 @@ class Settings:
         "15s", span("4s", "10m"), "How long a dead operator's Lease keeps another one from taking over."
     )
     metrics_port: int = setting("8080", PORT, "Where the operator's own metrics are served, at `/metrics`; 0: nowhere.")
+    metrics_containers: int = setting(
+        "2000",
+        whole(0, 100_000),
+        "Containers with metrics of their own, some twenty series each: those that leak first, then by what they "
+        "request; 0: none. Sums by namespace are always there.",
+    )
     probe_port: int = setting("8081", PORT, "Where the liveness probe is answered, at `/healthz`; 0: nowhere.")
     sample_max_age_s: int = setting(
         "2m", span("15s", "1h"), "How old a container's newest sample may be before its memory is no longer lowered."

@@ -212,7 +212,9 @@ class Api:
             auth_settings=["BearerToken"],
         )
         try:
-            response: urllib3.HTTPResponse = self.client.call_api(*request, _request_timeout=(5.0, timeout_s)).response
+            with metrics.API_SECONDS.labels(method).time():
+                answer = self.client.call_api(*request, _request_timeout=(5.0, timeout_s))
+            response: urllib3.HTTPResponse = answer.response
         except client.ApiException as error:
             raise _error(error.status or 0, error.body or str(error.reason)) from error
         except urllib3.exceptions.HTTPError as error:

@@ -33,6 +33,7 @@ from foresize.passes.attend import Attendant
 from foresize.passes.budgets import with_shares
 from foresize.passes.creation import births, creating
 from foresize.passes.managed import Managed, manage
+from foresize.passes.measuring import dealt, measure
 from foresize.passes.moving import Mover
 from foresize.passes.policyreport import Found
 from foresize.passes.refit import Forecasts
@@ -40,7 +41,7 @@ from foresize.passes.senses import Foreseen, Senses
 from foresize.passes.sensing import latest, sense, with_waiting
 from foresize.passes.templating import Templater
 from foresize.reporting.announce import Announcer
-from foresize.reporting.exports import export
+from foresize.reporting.exports import forget
 from foresize.reporting.forecasts import Look
 from foresize.reporting.records import Records
 from foresize_forecast import breaker, ladder
@@ -153,12 +154,13 @@ class ActPass:
             refusals = (self._forecasts.refusals, samples.refusals)
             found = Found(self._inventory, assignments, overlaps, looks, errors, *refusals, alarm)
             self._write_statuses(parsed, found, now_s)
-        _export(looks, samples)
-        metrics.DECREASES_STOPPED.set(bool(alarm))
+        most = self._settings.metrics_containers
+        measure(looks, samples, dealt(managed, senses, looks), most, stopped=bool(alarm))
 
     def rest(self) -> None:
         """Nothing is managed until the next pass: another operator may have taken over."""
         self.scene = Scene()
+        forget()
 
     def announce(self, managed: Managed, look: Look) -> None:
         """Tell what a look did, on the workload's MemoryForecast."""
@@ -282,13 +284,6 @@ class ActPass:
 def _warn_of(namespace: str, refused: Refused | None) -> None:
     if refused is not None and not refused.fenced:
         logger.warning("MemorySizes of %s: %s", namespace, refused.message)
-
-
-def _export(looks: Mapping[Key, Look], samples: NewestSamples) -> None:
-    export(looks)
-    age_s = samples.age_s()
-    if age_s is not None:
-        metrics.SAMPLE_AGE.set(age_s)
 
 
 @contextmanager

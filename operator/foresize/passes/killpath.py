@@ -51,7 +51,7 @@ class KillPath:
         """A kill was seen: counted now, cured once the container runs again."""
         managed = _manager(self._acts.scene, pod)
         if managed is not None:
-            metrics.KILLS.labels(*managed.key).inc()
+            metrics.KILLS.labels(*managed.key, container.name).inc()
             limit = container.last_kill.limit_bytes if container.last_kill else None
             logger.info(
                 "%s/%s: %s was OOM-killed at its limit of %s bytes", pod.namespace, pod.name, container.name, limit

@@ -111,7 +111,8 @@ class Mover:
         """
         told = dict(looks)
         cases = sorted(self._cases(managed, looks), key=self._turn)
-        past = self._past(looks, now_s) if cases else []
+        past = self._past(looks, now_s)
+        metrics.EVICTIONS_LEFT.set(max(0, self._settings.evictions_per_hour - len(past)))
         stop = unsettled((managed[key].crew(look.seen.pods) for key, look in looks.items() if cases), past, now_s)
         why: list[tuple[Key, str]] = []
         looked = 0

@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 from foresize import metrics
@@ -43,7 +44,8 @@ class Runtime:
 
     def __init__(self, settings: Settings, api: Api) -> None:
         self._settings, self._api = settings, api
-        self._source = settings.source()
+        source = settings.source()
+        self._source = None if source is None else replace(source, asked=metrics.asked)
         self._lease = Lease(api, settings.operator_namespace, settings.lease_duration_s, self._took_over)
         self._fence = Fence(self._lease.held)
         self._records, self._admission = Records(api, self._lease.held), Admission(api, self._fence)

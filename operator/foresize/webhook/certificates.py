@@ -158,6 +158,11 @@ def expires_s(pair: Pair) -> float:
     return x509.load_pem_x509_certificate(pair.certificate).not_valid_after_utc.timestamp()
 
 
+def starts_s(pair: Pair) -> float:
+    """From when on a certificate is good, in Unix seconds."""
+    return x509.load_pem_x509_certificate(pair.certificate).not_valid_before_utc.timestamp()
+
+
 def _first(kept: Kept, names: Sequence[str], life_s: float, now_s: float) -> Kept:
     """One to be served at once: there is no other."""
     pair, authority = made(names, life_s, now_s)

@@ -20,4 +20,7 @@ REVIEW_SECONDS = Histogram(
 CERTIFICATE_EXPIRES = Gauge(
     "foresize_webhook_certificate_expiry_timestamp_seconds", "End of the certificate in use.", registry=REGISTRY
 )
+CERTIFICATE_STARTS = Gauge(
+    "foresize_webhook_certificate_start_timestamp_seconds", "Beginning of the certificate in use.", registry=REGISTRY
+)
 READY = Gauge("foresize_webhook_ready", "1 while pods are sized.", registry=REGISTRY)

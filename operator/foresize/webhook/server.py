@@ -129,6 +129,7 @@ class Probes:
     async def metrics(self, _: web.Request) -> web.Response:
         """The metrics page."""
         metrics.READY.set(not self.lacking())
+        metrics.CERTIFICATE_STARTS.set(self._shown.starts_s() or 0)
         metrics.CERTIFICATE_EXPIRES.set(self._shown.expires_s() or 0)
         return web.Response(
             body=generate_latest(metrics.REGISTRY), headers={"Content-Type": "text/plain; version=0.0.4"}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import ssl
 
-from foresize.webhook.certificates import Pair, expires_s
+from foresize.webhook.certificates import Pair, expires_s, starts_s
 
 
 class Shown:
@@ -44,3 +44,7 @@ class Shown:
     def expires_s(self) -> float | None:
         """When what is shown ends, in Unix seconds."""
         return expires_s(self._pair) if self._pair else None
+
+    def starts_s(self) -> float | None:
+        """From when on what is shown is good, in Unix seconds."""
+        return starts_s(self._pair) if self._pair else None
