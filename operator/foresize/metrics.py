@@ -89,6 +89,11 @@ NAMESPACE_EXCESS = _gauge("namespace_excess_request_bytes", "Requests in force l
 BLOCKED = _gauge("pods_blocked", "Pods that cannot have their target now, by obstacle.", "obstacle")
 DECREASES_STOPPED = _gauge("decreases_stopped", "1 while nothing is lowered because kills rise all over the cluster.")
 
+# Nodes.
+NODE_PRESSURE = _gauge(
+    "node_pressure_seconds", "Until a node's forecast demand meets its eviction threshold; absent where not.", "node"
+)
+
 # What was done.
 RESIZES = _counter("resizes", "Resizes asked of the API server, by why and how they ended.", "reason", "result")
 TEMPLATES = _counter("template_writes", "Pod templates asked of the API server, by how they ended.", "result")

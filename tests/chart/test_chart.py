@@ -34,7 +34,11 @@ SCENARIOS: dict[str, Json] = {
         "metrics": {"service": {"enabled": False}},
         "admission": {"mode": "none"},
     },
-    "webhook": {"admission": {"mode": "webhook"}},
+    "webhook": {
+        "admission": {"mode": "webhook", "webhook": {"hostNetwork": True}},
+        "networkPolicy": {"enabled": True, "metricsFrom": [{"namespaceSelector": {}}]},
+        "metrics": {"serviceMonitor": {"enabled": True}, "podMonitor": {"enabled": True}, "scrapeAnnotations": True},
+    },
     "webhook, cert-manager": {
         "image": {"pullSecrets": ["registry"]},
         "admission": {
@@ -67,13 +71,27 @@ SCENARIOS: dict[str, Json] = {
             "tolerations": [{"operator": "Exists"}],
             "affinity": {"nodeAffinity": {}},
             "priorityClassName": "system-cluster-critical",
+            "topologySpreadConstraints": [
+                {"maxSkew": 1, "topologyKey": "kubernetes.io/hostname", "whenUnsatisfiable": "DoNotSchedule"}
+            ],
+            "extraVolumes": [{"name": "more", "emptyDir": {}}],
+            "extraVolumeMounts": [{"name": "more", "mountPath": "/more"}],
+            "podDisruptionBudget": {"enabled": True},
         },
         "image": {"digest": "sha256:" + "0" * 64, "pullSecrets": ["registry"]},
         "crds": {"keep": False},
         "serviceAccount": {"annotations": {"note": "x"}},
         "rbac": {"extraWorkloads": [{"apiGroup": "argoproj.io", "resources": ["rollouts"]}]},
         "evictions": {"enabled": True, "singleReplicas": True},
-        "metrics": {"service": {"annotations": {"note": "x"}}},
+        "metrics": {
+            "service": {"annotations": {"note": "x"}},
+            "scrapeAnnotations": True,
+            "serviceMonitor": {"enabled": True, "interval": "30s", "labels": {"release": "prometheus"}},
+            "podMonitor": {"enabled": True, "namespace": "monitoring"},
+            "prometheusRule": {"enabled": True, "runbookUrl": "https://example.com/foresize"},
+        },
+        "dashboards": {"enabled": True, "annotations": {"grafana_folder": "Foresize"}},
+        "networkPolicy": {"enabled": True, "egress": [{"ports": [{"port": 443}]}]},
         "admission": {"mode": "policy"},
     },
 }
@@ -216,6 +234,11 @@ def test_a_typo_fails_at_install(render: Render) -> None:
         {"admission": {"webhook": {"port": 8081}}},
         {"admission": {"webhook": {"certificate": {"life": "90"}}}},
         {"admission": {"webhook": {"certificate": {"issuerRef": {"kind": "Vault"}}}}},
+        {"metrics": {"containers": -1}},
+        {"metrics": {"prometheusRule": {"runbookUrl": "example.com"}}},
+        {"metrics": {"prometheusRule": {"alerts": {"ForesizeMemoryleak": {"enabled": False}}}}},
+        {"metrics": {"prometheusRule": {"alerts": {"ForesizeMemoryLeak": {"for": "soon"}}}}},
+        {"dashboards": {"labelValue": 1}},
         {"rbac": {"extraWorkloads": [{"apiGroup": "*", "resources": ["*"]}]}},
     ],
     ids=str,

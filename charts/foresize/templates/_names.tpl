@@ -67,3 +67,26 @@ app.kubernetes.io/component: webhook
 {{- define "foresize.webhookLabels" -}}
 {{- merge (include "foresize.webhookSelectorLabels" . | fromYaml) (include "foresize.labels" . | fromYaml) | toYaml }}
 {{- end }}
+
+{{/* Annotations of pods: those given, and those by which a Prometheus finds them. Of (root, annotations, port). */}}
+{{- define "foresize.podAnnotations" -}}
+{{- $root := index . 0 }}
+{{- $annotations := index . 1 }}
+{{- if $root.Values.metrics.scrapeAnnotations }}
+{{- $scraped := dict "prometheus.io/scrape" "true" "prometheus.io/port" (index . 2) "prometheus.io/path" "/metrics" }}
+{{- $annotations = merge (deepCopy $annotations) $scraped }}
+{{- end }}
+{{- with $annotations }}
+{{- toYaml . }}
+{{- end }}
+{{- end }}
+
+{{/* What serves metrics: by component, its name and its ports. */}}
+{{- define "foresize.measured" -}}
+{{- if .Values.operator.enabled }}
+operator: {name: {{ include "foresize.fullname" . }}, port: metrics, servicePort: metrics}
+{{- end }}
+{{- if eq (include "foresize.admissionMode" .) "webhook" }}
+webhook: {name: {{ include "foresize.webhookName" . }}, port: probe, servicePort: metrics}
+{{- end }}
+{{- end }}
