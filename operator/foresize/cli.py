@@ -8,19 +8,20 @@ import sys
 from collections.abc import Callable
 from importlib.metadata import version as installed_version
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.text import Text
 
+from foresize import reading
 from foresize.config.settings import FIELDS, Field, Settings, SettingsProblem
 from foresize.config.words import plain
+from foresize.reading import FAILED, USAGE, refuse
 
-USAGE = 2
-FAILED = 1
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app.command()(reading.doctor)
 
 
 def main() -> None:
@@ -59,13 +60,13 @@ def run(**given: str) -> None:
     try:
         settings = Settings.from_environment(os.environ, given)
     except SettingsProblem as problem:
-        _refuse(str(problem), USAGE)
+        refuse(str(problem), USAGE)
     from foresize.commands.serving import NotServedError, serve  # noqa: PLC0415 - kopf is not needed to print a version
 
     try:
         serve(settings)
     except NotServedError as error:
-        _refuse(str(error), FAILED)
+        refuse(str(error), FAILED)
 
 
 @app.command()
@@ -80,7 +81,7 @@ def explain(
         for line in explained(workload, kubeconfig):
             Console().print(Text(plain(line), "" if line.startswith(" ") else "bold"), soft_wrap=True)
     except NotExplainedError as error:
-        _refuse(str(error), error.code)
+        refuse(str(error), error.code)
 
 
 @app.command()
@@ -105,12 +106,12 @@ def release(  # noqa: PLR0913 - each is an option of the command line
     from foresize.commands.releasing import release as give_back  # noqa: PLC0415
 
     if bool(workload) is everything:
-        _refuse("name one workload as NAMESPACE/WORKLOAD, or give --all", USAGE)
+        refuse("name one workload as NAMESPACE/WORKLOAD, or give --all", USAGE)
     wish = Wish(workload, namespace, operator_namespace, dry_run, kubeconfig)
     try:
         complete = give_back(wish, lambda line: Console().print(Text(plain(line)), soft_wrap=True))
     except NotReleasedError as error:
-        _refuse(str(error), error.code)
+        refuse(str(error), error.code)
     if not complete:
         sys.exit(FAILED)
 
@@ -162,14 +163,9 @@ def replay(  # noqa: PLR0913 - each is an option of the command line
     try:
         play(wish, Console())
     except (OSError, ValueError, OverflowError) as error:
-        _refuse(str(error), USAGE)
+        refuse(str(error), USAGE)
     except MemoryError as error:
-        _refuse(f"not enough memory to play this: {error}", USAGE)
-
-
-def _refuse(message: str, code: int) -> NoReturn:
-    Console(stderr=True).print(Text(f"foresize: {plain(message)}", "red"), soft_wrap=True)
-    sys.exit(code)
+        refuse(f"not enough memory to play this: {error}", USAGE)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from itertools import product
 from typing import Any
 
+from foresize.commands.rights import RIGHTS
+
 Json = dict[str, Any]
 Render = Callable[..., list[Json]]
 WRITES = {"create", "update", "patch", "delete"}
@@ -74,6 +76,18 @@ def test_evictions_are_a_right_of_their_own(render: Render) -> None:
         ("", "persistentvolumeclaims", "get"),
         ("", "persistentvolumes", "get"),
     }
+
+
+def test_doctor_asks_for_what_the_chart_grants(render: Render) -> None:
+    """The table of rights in commands/rights.py has each right of the chart with what it is for, and no other."""
+    manifests = render({"evictions": {"enabled": True}, "rbac": {"templates": True}})
+    roles = {own: rules(manifests, "Role" if own else "ClusterRole") for own in (False, True)}
+    asked = {
+        own: {(each.group, each.resource, verb) for each in RIGHTS if each.own is own for verb in each.verbs}
+        for own in roles
+    }
+
+    assert asked == {own: granted(of) for own, of in roles.items()}
 
 
 def test_nothing_secret_is_read(render: Render) -> None:

@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from apiserver import serving
-from foresize.cli import app
+from cliruns import cluster, said
 from foresize.config.settings import FIELDS, PREFIX
 from objectserver import Objects
 
@@ -32,12 +27,6 @@ FORECAST = {
 }
 
 
-def said(*arguments: str, **environment: str) -> Result:
-    """What `foresize` says to these arguments, and its exit code, in a terminal that is wide enough."""
-    cleared = {each.env: "" for each in FIELDS}
-    return CliRunner().invoke(app, arguments, env={**cleared, "TERMINAL_WIDTH": "200", "COLUMNS": "200", **environment})
-
-
 def ran(kubeconfig: Path, *arguments: str) -> tuple[int, str]:
     """Exit code and errors of `foresize run` as a process: the client library reads KUBECONFIG when it is imported."""
     command = [sys.executable, "-m", "foresize.cli", "run", *arguments]
@@ -45,22 +34,6 @@ def ran(kubeconfig: Path, *arguments: str) -> tuple[int, str]:
     environment = {"PATH": os.environ["PATH"], "PYTHONPATH": paths, "KUBECONFIG": str(kubeconfig)}
     ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
     return ended.returncode, ended.stderr
-
-
-@contextmanager
-def cluster(objects: Objects, directory: Path) -> Iterator[str]:
-    """The path of a kubeconfig for a server that holds these objects."""
-    with serving(objects.answer) as api:
-        path = directory / "kubeconfig"
-        names: dict[str, Any] = {"context": {"cluster": "test", "user": "test"}, "name": "test"}
-        config = {
-            "current-context": "test",
-            "contexts": [names],
-            "clusters": [{"name": "test", "cluster": {"server": api.client.configuration.host}}],
-            "users": [{"name": "test", "user": {}}],
-        }
-        path.write_text(json.dumps(config))
-        yield str(path)
 
 
 @pytest.mark.parametrize("field", FIELDS, ids=lambda field: field.name)

@@ -31,6 +31,7 @@ MANAGER = "foresize"
 """Whose fields those are that we write, in an object's managedFields."""
 SUBRESOURCES = ("/resize", "/status", "/eviction")
 TOO_MANY = 429
+TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 
 
 class ApiError(Exception):
@@ -224,6 +225,11 @@ class Api:
         return response
 
 
+def in_cluster() -> bool:
+    """Whether this runs in a pod that has an account of its own."""
+    return TOKEN.exists()
+
+
 def connect(kubeconfig: str | None = None) -> Api:
     """A connection as the environment says: in the cluster by its ServiceAccount, else by a kubeconfig.
 
@@ -232,7 +238,7 @@ def connect(kubeconfig: str | None = None) -> Api:
     """
     settings = client.Configuration()
     try:
-        if kubeconfig is None and Path("/var/run/secrets/kubernetes.io/serviceaccount/token").exists():
+        if kubeconfig is None and in_cluster():
             config.load_incluster_config(client_configuration=settings)
         else:
             config.load_kube_config(config_file=kubeconfig, client_configuration=settings)

@@ -1,0 +1,101 @@
+"""The commands that read a cluster and write nothing to it: each prints, or writes the file that it is told to."""
+
+from __future__ import annotations
+
+import json
+import logging
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from enum import StrEnum
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+import yaml
+from rich.console import Console, RenderableType
+from rich.text import Text
+
+from foresize.commands.deadline import TimedOutError, within
+from foresize.config.durations import seconds
+from foresize.config.words import plain
+
+FAILED, USAGE, TIMED_OUT = 1, 2, 124
+"""Exit codes; the last is that of timeout(1)."""
+LONGEST_TIMEOUT_S = 86_400
+Json = Mapping[str, Any]
+Made = TypeVar("Made")
+
+
+class Format(StrEnum):
+    """How what was found is printed."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+
+
+Output = Annotated[Format, typer.Option("--output", "-o", help="table for people, json or yaml for programs.")]
+Kubeconfig = Annotated[str | None, typer.Option(help="The cluster to ask; else as kubectl does.")]
+Timeout = Annotated[str, typer.Option(help="Give up after this long, with exit code 124; such as 30s or 5m.")]
+OperatorNamespace = Annotated[
+    str, typer.Option(help="Where the operator is installed.", envvar="FORESIZE_OPERATOR_NAMESPACE")
+]
+
+
+def doctor(
+    *,
+    operator_namespace: OperatorNamespace = "foresize",
+    prometheus: Annotated[
+        str, typer.Option(help="Ask this Prometheus instead of the operator's own.", metavar="URL")
+    ] = "",
+    output: Output = Format.TABLE,
+    timeout: Timeout = "2m",
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Check that Foresize can work here: API server, CRDs, policies, rights, resizes, admission, Prometheus, operator.
+
+    Runs outside the cluster or in the operator's pod. Exit code 1: something does not work; what is only worse than it
+    could be is told, and exits with 0.
+    """
+    from foresize.commands.doctor import Wish, examine  # noqa: PLC0415 - Prometheus is not needed to print a version
+    from foresize.commands.findings import Level, table, worst  # noqa: PLC0415 - as above
+
+    found = in_time(timeout, lambda: examine(Wish(operator_namespace, prometheus, kubeconfig)))
+    level = worst(found)
+    show(output, {"level": str(level), "checks": [each.as_dict() for each in found]}, lambda: table(found))
+    if level is Level.FAILED:
+        sys.exit(FAILED)
+
+
+def in_time(timeout: str, work: Callable[[], Made]) -> Made:
+    """What `work` makes; the program ends where it takes longer."""
+    try:
+        timeout_s = seconds(timeout)
+    except ValueError as error:
+        refuse(f"--timeout: {error}", USAGE)
+    if not 1 <= timeout_s <= LONGEST_TIMEOUT_S:
+        refuse(f"--timeout: {timeout!r} is not between 1s and 24h", USAGE)
+    log = logging.getLogger("foresize")
+    before = log.level
+    log.setLevel(logging.ERROR)  # the operator's warnings are for its log: a command tells what it finds
+    try:
+        return within(timeout_s, work)
+    except TimedOutError as error:
+        refuse(str(error), TIMED_OUT)
+    finally:
+        log.setLevel(before)
+
+
+def show(output: Format, found: Json | Sequence[Json], told: Callable[[], RenderableType]) -> None:
+    """Print what was found: for people as `told` makes it, for programs as it is."""
+    if output is Format.TABLE:
+        Console().print(told(), soft_wrap=True)
+    elif output is Format.JSON:
+        typer.echo(json.dumps(found, indent=2))
+    else:
+        typer.echo(yaml.safe_dump(found, sort_keys=False, allow_unicode=True), nl=False)
+
+
+def refuse(message: str, code: int) -> NoReturn:
+    """Say why nothing was done, in a line, and end."""
+    Console(stderr=True).print(Text(f"foresize: {plain(message)}", "red"), soft_wrap=True)
+    sys.exit(code)
