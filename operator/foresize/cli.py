@@ -21,7 +21,9 @@ from foresize.config.words import plain
 from foresize.reading import FAILED, USAGE, refuse
 
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-app.command()(reading.doctor)
+for each in (reading.doctor, reading.simulate, reading.diff):
+    app.command()(each)
+app.add_typer(reading.migrations, name="migrate")
 
 
 def main() -> None:

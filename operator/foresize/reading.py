@@ -18,7 +18,7 @@ from foresize.commands.deadline import TimedOutError, within
 from foresize.config.durations import seconds
 from foresize.config.words import plain
 
-FAILED, USAGE, TIMED_OUT = 1, 2, 124
+FAILED, USAGE, DIFFERENT, TIMED_OUT = 1, 2, 3, 124
 """Exit codes; the last is that of timeout(1)."""
 LONGEST_TIMEOUT_S = 86_400
 Json = Mapping[str, Any]
@@ -56,14 +56,97 @@ def doctor(
     Runs outside the cluster or in the operator's pod. Exit code 1: something does not work; what is only worse than it
     could be is told, and exits with 0.
     """
-    from foresize.commands.doctor import Wish, examine  # noqa: PLC0415 - Prometheus is not needed to print a version
+    from foresize.commands.doctor import examine  # noqa: PLC0415 - Prometheus is not needed to print a version
     from foresize.commands.findings import Level, table, worst  # noqa: PLC0415 - as above
+    from foresize.commands.surroundings import Place  # noqa: PLC0415 - as above
 
-    found = in_time(timeout, lambda: examine(Wish(operator_namespace, prometheus, kubeconfig)))
+    found = in_time(timeout, lambda: examine(Place(operator_namespace, prometheus, kubeconfig)))
     level = worst(found)
     show(output, {"level": str(level), "checks": [each.as_dict() for each in found]}, lambda: table(found))
     if level is Level.FAILED:
         sys.exit(FAILED)
+
+
+PolicyFiles = Annotated[list[str], typer.Argument(metavar="POLICY.yaml...", help="Files; - is standard input.")]
+Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Of policies that name none; else as kubectl does.")]
+Prometheus = Annotated[str, typer.Option(help="Read history there instead of at the operator's own.", metavar="URL")]
+
+
+def simulate(  # noqa: PLR0913 - each is an option of the command line
+    policies: PolicyFiles,
+    *,
+    namespace: Namespace = "",
+    prometheus: Prometheus = "",
+    operator_namespace: OperatorNamespace = "foresize",
+    output: Output = Format.TABLE,
+    timeout: Timeout = "5m",
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Show what policies would do here if they were applied now: sizes, savings, risks. Writes nothing.
+
+    The operator's own pass is run on the cluster as it is, and none of its writes is sent.
+    """
+    from foresize.commands.simulatetable import table  # noqa: PLC0415 - as above
+
+    found = _simulated(policies, namespace, (operator_namespace, prometheus, kubeconfig), timeout)
+    show(output, found.as_dict(), lambda: table(found))
+
+
+def diff(  # noqa: PLR0913 - as above
+    policies: PolicyFiles,
+    *,
+    namespace: Namespace = "",
+    prometheus: Prometheus = "",
+    operator_namespace: OperatorNamespace = "foresize",
+    output: Output = Format.TABLE,
+    timeout: Timeout = "5m",
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Show each value that would change at once if policies were applied now. Writes nothing.
+
+    Exit code 3: something would change, as in `kubectl diff` with another number.
+    """
+    from foresize.commands.simulatetable import diff as shown  # noqa: PLC0415 - as above
+
+    found = _simulated(policies, namespace, (operator_namespace, prometheus, kubeconfig), timeout)
+    show(output, found.as_dict(), lambda: shown(found))
+    if found.changes:
+        sys.exit(DIFFERENT)
+
+
+migrations = typer.Typer(no_args_is_help=True, help="Turn what other tools have into policies. Writes nothing.")
+
+
+@migrations.command()
+def vpa(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE...]", help="VPAs in YAML; else the cluster's.")
+    ] = None,
+    *,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only of this one; else of all.")] = "",
+    timeout: Timeout = "1m",
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Print a MemoryPolicy for each VerticalPodAutoscaler, with what does not carry over in comments.
+
+    The VPAs stay as they are: where both would act, Foresize leaves the workload alone until the VPA is off.
+    """
+    from foresize.commands.migrating import NotMigratedError, migrate, text  # noqa: PLC0415 - as above
+
+    try:
+        typer.echo(text(in_time(timeout, lambda: migrate(namespace, files or (), kubeconfig))), nl=False)
+    except NotMigratedError as error:
+        refuse(str(error), error.code)
+
+
+def _simulated(policies: list[str], namespace: str, place: tuple[str, str, str | None], timeout: str) -> Any:  # noqa: ANN401
+    from foresize.commands.simulating import NotSimulatedError, simulate  # noqa: PLC0415 - as above
+    from foresize.commands.surroundings import Place  # noqa: PLC0415 - as above
+
+    try:
+        return in_time(timeout, lambda: simulate(policies, namespace, Place(*place)))
+    except NotSimulatedError as error:
+        refuse(str(error), error.code)
 
 
 def in_time(timeout: str, work: Callable[[], Made]) -> Made:

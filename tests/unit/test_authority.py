@@ -87,16 +87,16 @@ def test_running_pods_are_written_to_by_one_module() -> None:
         name for name, tree in trees(HANDS) if any(text.endswith("/resize") and "/" in text for text in texts(tree))
     ]
 
-    # kubeapi.py names it to count writes.
-    assert ["doors/resize.py", "kube/kubeapi.py"] == naming
+    # kubeapi.py names it to count writes, checkups.py to look for it, rights.py to ask who may.
+    assert ["commands/checkups.py", "commands/rights.py", "doors/resize.py", "kube/kubeapi.py"] == naming
 
 
 def test_pods_are_evicted_by_one_module() -> None:
     """A pod leaves its node through `evict` alone, by the API server's evictions: no pod is ever deleted."""
     naming = [name for name, tree in trees(HANDS) if any(text.endswith("/eviction") for text in texts(tree))]
 
-    # kubeapi.py names it to count writes.
-    assert ["doors/evict.py", "kube/kubeapi.py"] == naming
+    # kubeapi.py names it to count writes, rights.py to ask who may.
+    assert ["commands/rights.py", "doors/evict.py", "kube/kubeapi.py"] == naming
     assert ["passes/moving.py"] == [
         name for name, tree in trees(HANDS) if "foresize.doors.evict.evict" in imported(tree)
     ]
@@ -132,6 +132,24 @@ def test_all_doors_ask_for_the_lease_and_the_kill_switch() -> None:
         for _, tree in trees(HANDS)
         for caller in ast.walk(tree)
         if isinstance(caller, ast.FunctionDef) and "_put" in methods_called(caller, "self")
+    ]
+
+
+def test_a_rehearsal_sends_no_write() -> None:
+    """What `foresize simulate` runs on overrides the one method that all writes go through."""
+    source = {name: tree for name, tree in trees(HANDS) if name in {"kube/kubeapi.py", "kube/rehearsedapi.py"}}
+    writers = {
+        function.name
+        for function in ast.walk(source["kube/kubeapi.py"])
+        if isinstance(function, ast.FunctionDef) and "_write" in methods_called(function, "self")
+    }
+    overridden = {each.name for each in ast.walk(source["kube/rehearsedapi.py"]) if isinstance(each, ast.FunctionDef)}
+
+    assert WRITES == writers
+    assert "_write" in overridden
+    assert not methods_called(source["kube/rehearsedapi.py"], "self") & {"_call", "_request"}
+    assert ["passes/rehearsal.py"] == [
+        name for name, tree in trees(HANDS) if name.startswith("passes/") and "RehearsedApi" in " ".join(imported(tree))
     ]
 
 

@@ -250,6 +250,17 @@ def connect(kubeconfig: str | None = None) -> Api:
     return Api(client.ApiClient(settings))
 
 
+def current_namespace(kubeconfig: str | None = None) -> str:
+    """The namespace that kubectl would take: of this pod, or of the kubeconfig's context; else `default`."""
+    if kubeconfig is None and in_cluster():
+        return TOKEN.with_name("namespace").read_text(encoding="utf-8").strip() or "default"
+    try:
+        _, current = config.list_kube_config_contexts(config_file=kubeconfig)
+        return str(current["context"].get("namespace") or "default")
+    except Exception:  # noqa: BLE001 - whatever is wrong with the file, `connect` says it
+        return "default"
+
+
 def _error(status: int, body: str | bytes) -> ApiError:
     try:
         answer = json.loads(body)
