@@ -29,7 +29,8 @@ class Verdict:
     Attributes:
         target: what its pods should have now, as far as cooldowns and steps allow.
         wanted: what the forecast asks for now; None where there is none.
-        creation: for pods born at any time within the horizon; None where there is no forecast to size them by.
+        creation: for pods born at any time within the horizon; None where there is no forecast to size them by, nor a
+            kill to learn from.
     """
 
     target: Size
@@ -72,6 +73,8 @@ def decide(
         wish = creation = None
         request = Choice(case.before.request_bytes, Reason.NO_OUTLOOK)
         limit = choices.floored_limit(case)
+        if ladder.floor_bytes(state, now_s):
+            creation = _bounded(case, Size(request.value_bytes, limit.value_bytes))
     else:
         want = wanted(forecast, max(held_bytes, fast.level(state, now_s)), policy, now_s)
         wish = _bounded(case, want.now)

@@ -121,6 +121,7 @@ class Crew:
         pods: those that it has.
         consent: what its owner says of evictions (`foresize.dev/evict`): True also of a single replica, False never.
         rollout: what a rollout in progress waits for; empty if there is none.
+        serves: whether the pod in question does: by one that dies at each start neither siblings nor a rollout gain.
     """
 
     key: tuple[str, str]
@@ -129,6 +130,7 @@ class Crew:
     pods: tuple[PodView, ...]
     consent: bool | None = None
     rollout: str = ""
+    serves: bool = True
 
     @property
     def placed(self) -> int:
@@ -175,7 +177,7 @@ def never(pod: PodView, crew: Crew, allowance: Allowance) -> Held | None:
         return Held("DoNotDisrupt", f"its annotation {pod.undisturbed} asks for it not to be disturbed")
     if crew.consent is False:
         return Held("NoConsent", 'its workload is marked foresize.dev/evict: "false"')
-    if crew.replicas < 2 and not crew.consent and not allowance.single_replicas:  # noqa: PLR2004 - one more than one
+    if crew.serves and crew.replicas < 2 and not crew.consent and not allowance.single_replicas:  # noqa: PLR2004 - one more than one
         words = 'it is the only replica: mark its workload foresize.dev/evict: "true" to allow it, or run two'
         return Held("SingleReplica", words)
     return None
@@ -192,14 +194,12 @@ def not_now(pod: PodView, crew: Crew, allowance: Allowance, past: Sequence[Past]
         now_s: Unix seconds.
     """
     if allowance.cluster_per_hour == 0:
-        words = (
-            "evictions are off (the operator's setting --evictions-per-hour is 0, the chart's value evictions.enabled)"
-        )
+        words = "evictions are off: the setting --evictions-per-hour is 0, by the chart's value evictions.enabled"
         return Held("EvictionsOff", words)
-    if crew.rollout:
+    if crew.serves and crew.rollout:
         return Held("RollingOut", f"a rollout is in progress: {crew.rollout}")
     others = sum(each.ready and not each.terminating for each in crew.pods if each.uid != pod.uid)
-    if others < crew.replicas - 1:
+    if crew.serves and others < crew.replicas - 1:
         return Held("NotAllReady", f"{others} of its {crew.replicas - 1} other replicas are ready")
     return closed(allowance.windows, now_s) or _spent(pod, crew, allowance, past, now_s)
 

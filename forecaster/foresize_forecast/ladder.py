@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from foresize_forecast.pods import ContainerView, Kill
+from foresize_forecast.pods import ContainerView, Kill, PodView
+from foresize_forecast.sizes import in_mebibytes
 from foresize_forecast.stalls import WATCH_S
 from foresize_forecast.state import KILLS_KEPT, Attempt, ContainerState, WorkloadState
 
@@ -21,6 +22,9 @@ keep it from being lowered again."""
 SEEN_FLOOR_S = 3600
 """How long at least where more than the killing limit has been used since, so that the need is known."""
 LASTING_FACTOR = 1.2
+VAIN_KILLS = 2
+"""So often a container is killed once it is seen to be held to a limit that was raised, before it counts as caught
+there: with the kill by which that is seen three starts at which the new one might have arrived, and a back-off."""
 SAME_KILL_S = 2.0
 """Reports of one kill may differ by this much: the kubelet's clock has whole seconds and status is written again."""
 
@@ -108,9 +112,24 @@ def cgroup_may_be_stale(container: ContainerView, attempt: Attempt | None) -> bo
     """Whether the last resize may not have reached the kernel: it came between a kill and the next start.
 
     The kubelet then leaves the pod's cgroup at the old limit while the status shows the new one; only another value
-    makes it write again. Start times have whole seconds, so a resize in the second of a start counts as after it.
+    makes it write again. Who was not watching at the time goes by the times: those of starts have whole seconds, so a
+    resize in the second of a start counts as after it.
     """
+    if container.held_bytes is not None:
+        return True
     kill, started_s = container.last_kill, container.running_since_s
     if attempt is None or kill is None or started_s is None:
         return False
     return kill.at_s - SAME_KILL_S <= attempt.at_s < started_s
+
+
+def trap(pod: PodView) -> str:
+    """What keeps a pod from living, where raises do not reach the kernel: its container dies too soon; else empty."""
+    for each in pod.containers:
+        if each.held_bytes is not None and each.vain_kills >= VAIN_KILLS:
+            held, told = in_mebibytes(each.held_bytes), in_mebibytes((each.actual or each.size).limit_bytes)
+            return (
+                f"{each.name} dies before a higher limit reaches the kernel, which holds it to {held}"
+                f" while its status shows {told}"
+            )
+    return ""

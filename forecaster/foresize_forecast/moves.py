@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from foresize_forecast import ladder
 from foresize_forecast.choices import REQUEST_TOLERANCE
 from foresize_forecast.disruption import Disruption, Held, next_opening_s
 from foresize_forecast.outlook import NoOutlook, ShapeKind
@@ -36,6 +37,7 @@ HALF = 0.5
 class Cause(StrEnum):
     """Why a pod should be evicted. CamelCase, because it is a label of metrics and shown in status."""
 
+    NOT_IN_FORCE = "LimitNotInForce"
     LEAK = "LeakReachesLimit"
     NODE_TOO_SMALL = "NodeTooSmall"
     CANNOT_RESIZE = "NodeCannotResize"
@@ -85,6 +87,11 @@ class Wish:
     message: str
     since_s: float
 
+    @property
+    def serves(self) -> bool:
+        """Whether its pod is of any use where it is: one that dies at each start protects nobody's work."""
+        return self.cause is not Cause.NOT_IN_FORCE
+
 
 def wishes(
     found: Review,
@@ -109,6 +116,8 @@ def wishes(
             continue
         if asked.restarts_leaks and (leaving := _leak(pod, seen, forecasts, asked)) is not None:
             wished.append(leaving)
+        elif asked.moves and (words := ladder.trap(pod)):
+            wished.append(Wish(pod, Cause.NOT_IN_FORCE, Obstacle.NOT_IN_FORCE, words, pod.created_s))
         elif asked.moves and (wait := _stuck(pod, found, seen, blocked)) is not None:
             waits[pod.uid] = wait
             if (moving := _waited(pod, wait, blocked, asked, seen.now_s)) is not None:

@@ -29,6 +29,10 @@ CONTEST_ROUNDS = 1
 """How often what somebody else changed is changed back."""
 CONTEST_PAUSE_S = 86_400
 """How long a pod is then left to them, before it is tried again."""
+HEALING_BYTES = MIB // 2
+"""What a limit is written less, where it may not have reached the kernel: another value, and as good."""
+HEALING_PAUSE_S = 10
+"""How long is waited for it to arrive, in one run of a container: it does within a second."""
 FIRST_PAUSE_S = 30
 """After a refusal; it doubles with each further one, up to `LONGEST_PAUSE_S`."""
 LONGEST_PAUSE_S = 3600
@@ -78,7 +82,7 @@ def change(pod: PodView, needs: PodNeeds) -> PodChange | Blocked | None:
     if pod.terminating or pod.ignored:
         return None
     fitted = [(c, _fitted(pod, c, needs)) for c in pod.containers if c.name in needs.targets]
-    sizes = {c.name: size for c, size in fitted if not _same(size, c.size)}
+    sizes = {c.name: size for c, size in fitted if not _same(size, c.size) or (size != c.size and _heals(c, needs))}
     if not sizes:
         return _held_back(pod, needs)
     return _obstacle(pod, sizes, needs) or within_room(pod, sizes, needs.room)
@@ -169,13 +173,22 @@ def _fitted(pod: PodView, container: ContainerView, needs: PodNeeds) -> Size:
     kept = canary.least_bytes(needs.canaries.get(container.name), pod.uid, container.size.limit_bytes)
     limit = limit if limit is None else max(limit, kept)
     limit = _not_lowered_below(lowest, container.size.limit_bytes, limit)
-    stale = limit == container.size.limit_bytes and ladder.cgroup_may_be_stale(container, needs.attempt)
-    limit = limit - MIB if limit is not None and stale else limit
+    if limit is not None and limit == container.size.limit_bytes and _heals(container, needs):
+        limit -= HEALING_BYTES
     if pod.qos is QosClass.GUARANTEED:
         return Size(limit, limit)
     if request is not None and limit is not None:
         request = min(request, limit - MIB if container.cpu_guaranteed else limit)
     return Size(request, limit)
+
+
+def _heals(container: ContainerView, needs: PodNeeds) -> bool:
+    """Whether a limit like the present one is to be written, for it may not have reached the kernel."""
+    if not ladder.cgroup_may_be_stale(container, needs.attempt):
+        return False
+    last, started_s = needs.attempt, container.running_since_s
+    asked = last is not None and started_s is not None and last.at_s >= started_s
+    return not asked or last is None or needs.now_s - last.at_s >= HEALING_PAUSE_S
 
 
 def _proven(target: Size, container: ContainerView, needs: PodNeeds) -> Size:
@@ -190,7 +203,7 @@ def _proven(target: Size, container: ContainerView, needs: PodNeeds) -> Size:
 
 
 def _same(wanted: Size, has: Size) -> bool:
-    """Alike to a MiB: less is not worth a patch, and a stale cgroup is healed by as much.
+    """Alike to a MiB: less is not worth a patch.
 
     A request may lack the head room that a target has over what is needed: pods are born without it.
     """
@@ -218,6 +231,9 @@ def _not_lowered_below(floor_bytes: int | None, before_bytes: int | None, wanted
 
 def _obstacle(pod: PodView, sizes: Mapping[str, Size], needs: PodNeeds) -> Blocked | None:
     """The first thing that forbids this patch of this pod now."""
+    if (trap := ladder.trap(pod)) and any(c.running_since_s is None for c in pod.containers):
+        words = f"{trap}: delete the pod, and the next one has its new limit from the start"
+        return Blocked(Obstacle.NOT_IN_FORCE, words)
     if needs.room.node_cannot_resize:
         return Blocked(Obstacle.NODE_CANNOT_RESIZE, needs.room.node_cannot_resize)
     if found := unpatchable(pod, sizes):

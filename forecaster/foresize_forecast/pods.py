@@ -60,6 +60,10 @@ class ContainerView:
     """CPU request equals CPU limit, so that memory request equal to limit would make the container Guaranteed."""
     heap: Heap | None = None
     """The bound that its process keeps its heap to, where its flags tell of one."""
+    held_bytes: int | None = None
+    """A lower limit than the one that is told, which the kernel may still hold it to; None where there is none."""
+    vain_kills: int = 0
+    """How often it was killed since at that one."""
 
 
 @dataclass(frozen=True, slots=True)

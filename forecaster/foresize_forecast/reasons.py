@@ -30,6 +30,8 @@ class Obstacle(StrEnum):
     POD_LEVEL_RESOURCES = "PodLevelResources"
     RESTART_ON_RESIZE = "RestartOnResize"
     BACK_OFF = "InBackOff"
+    NOT_IN_FORCE = "LimitNotInForce"
+    """Its status shows another limit than the kernel holds it to, and it dies too soon for that to be mended."""
     NOT_READY_TO_RESIZE = "NoResizeStatus"
     RESIZE_IN_PROGRESS = "ResizeInProgress"
     NODE_FULL = "NodeFull"

@@ -10,6 +10,7 @@ from builders import NOW_S, STEP_S, evidence, forecasted, mi, size, tail
 from foresize_forecast.choices import Evidence
 from foresize_forecast.decide import Verdict, decide
 from foresize_forecast.jumps import PRIOR, held_for
+from foresize_forecast.ladder import after_kill
 from foresize_forecast.outlook import NoOutlook, Shape, ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill, Room
@@ -224,6 +225,14 @@ def test_without_a_forecast_nothing_else_moves() -> None:
 
     assert (size(500, 900), None, None) == (verdict.target, verdict.wanted, verdict.creation)
     assert verdict.message.endswith("no samples")
+
+
+def test_without_a_forecast_new_pods_are_born_with_what_a_kill_taught() -> None:
+    """Killed at 64 MiB before anything is known of it: the pod that takes its place starts with 128."""
+    state = after_kill(ContainerState(), Kill(NOW_S - 5.0, mi(64)))
+    verdict, _ = decided(state, evidence(size(32, 64)), UNKNOWN)
+
+    assert (size(32, 128), size(32, 128)) == (verdict.target, verdict.creation)
 
 
 def test_a_held_leak_is_not_fed() -> None:

@@ -104,6 +104,23 @@ def test_the_next_pod_goes_when_all_others_are_ready() -> None:
     assert not_now(replace(ONE, ready=False), crew(pods=(replace(ONE, ready=False), TWO)), ALLOWED, [], NOW_S) is None
 
 
+def test_a_pod_that_serves_nobody_waits_for_nobody() -> None:
+    """It dies at each start: that it is alone, or its sibling not ready, or its rollout unfinished, is no reason.
+
+    Its owner's word, budgets and windows are.
+    """
+    down = replace(ONE, ready=False)
+    alone = crew(replicas=1, pods=(down,), serves=False, rollout="1 of 1 new pods are not ready")
+    both = crew(pods=(down, replace(TWO, ready=False)), serves=False)
+    spent = [evicted(number=1), evicted(number=2)]
+
+    for mine in (alone, both):
+        assert never(down, mine, ALLOWED) is None
+        assert not_now(down, mine, ALLOWED, [], NOW_S) is None
+    assert never(down, replace(both, consent=False), ALLOWED) is not None
+    assert not_now(down, both, ALLOWED, spent, NOW_S) is not None
+
+
 def test_nothing_is_evicted_in_a_rollout() -> None:
     """Its controller replaces pods already."""
     held = not_now(ONE, crew(rollout="2 of 3 pods are of an older version"), ALLOWED, [], NOW_S)

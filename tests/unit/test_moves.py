@@ -67,6 +67,18 @@ def test_a_pod_that_waited_for_room_is_wished_away() -> None:
     assert wished(waited_s=299) is None
 
 
+def test_a_pod_that_dies_at_each_start_is_wished_away_first() -> None:
+    """No size of it can be mended where it is: it does not wait, and nobody's work ends with it."""
+    caught = container(present=size(64, 128), held_bytes=mi(64), vain_kills=2, running_since_s=None)
+    wish = wished(pod(caught), blocked=None, waited_s=0)
+
+    assert wish is not None
+    assert (Cause.NOT_IN_FORCE, False) == (wish.cause, wish.serves)
+    assert Cause.NOT_IN_FORCE is next(iter(Cause))  # the order in which they have their turns
+    assert wished(pod(replace(caught, vain_kills=1)), blocked=None) is None
+    assert wished(pod(caught), asked=Disruption(moves=False)) is None
+
+
 def test_the_wait_begins_when_it_is_first_seen_and_ends_with_its_reason() -> None:
     """Remembered from look to look, whatever the cause is meanwhile; forgotten once the pod has its size."""
     found = reviewed()

@@ -205,11 +205,35 @@ def test_after_a_refusal_it_waits_longer_each_time() -> None:
 
 
 def test_a_limit_that_never_reached_the_kernel_is_written_again() -> None:
-    """A resize during back-off leaves the old limit in the cgroup; another value, a MiB less, makes it written."""
-    killed = container(present=size(100, 146), last_kill=Kill(NOW_S - 60.0, mi(64)), running_since_s=NOW_S - 50.0)
-    made = change(pod(killed), needs(attempt=Attempt(NOW_S - 55.0)))
+    """A resize during back-off leaves the old limit in the cgroup; another value, half a MiB less, makes it written.
 
-    assert PodChange({"app": size(100, 145)}) == made
+    Once in ten seconds of one run; then back and forth, for the kubelet writes only what differs.
+    """
+    killed = container(present=size(100, 146), last_kill=Kill(NOW_S - 60.0, mi(64)), running_since_s=NOW_S - 50.0)
+    less = PodChange({"app": size(100, 145.5)})
+    assert less == change(pod(killed), needs(attempt=Attempt(NOW_S - 55.0)))
+
+    held = container(present=size(100, 146), held_bytes=mi(64), running_since_s=NOW_S - 50.0)
+    after = replace(held, size=size(100, 145.5))
+    assert less == change(pod(held), needs(attempt=Attempt(NOW_S - 51.0)))
+    assert change(pod(held), needs(attempt=Attempt(NOW_S - 9.0))) is None
+    assert PodChange({"app": size(100, 146)}) == change(pod(after), needs(attempt=Attempt(NOW_S - 10.0)))
+    assert change(pod(replace(after, held_bytes=None)), needs()) is None  # it has arrived
+
+
+def test_a_container_that_dies_too_soon_to_be_cured_in_place_is_said_to() -> None:
+    """Killed twice more at a limit that was raised: it is told what to do, not that it backs off."""
+    dead = container(present=size(100, 146), held_bytes=mi(64), vain_kills=2, running_since_s=None)
+    caught = change(pod(dead), needs())
+
+    assert isinstance(caught, Blocked)
+    assert Obstacle.NOT_IN_FORCE is caught.obstacle
+    words = "app dies before a higher limit reaches the kernel, which holds it to 64Mi while its status shows 146Mi"
+    assert f"{words}: delete the pod, and the next one has its new limit from the start" == caught.message
+    patient = change(pod(replace(dead, vain_kills=1)), needs())
+    assert isinstance(patient, Blocked)
+    assert Obstacle.BACK_OFF is patient.obstacle
+    assert isinstance(change(pod(replace(dead, running_since_s=NOW_S - 1.0)), needs()), PodChange)  # another chance
 
 
 @pytest.mark.parametrize(

@@ -55,6 +55,12 @@ class Pods:
                 self._killed[uid] = now.view
             return before
 
+    def view(self, uid: str) -> PodView | None:
+        """A managed pod, as it was last put."""
+        with self._lock:
+            known = self._known.get(uid)
+            return known.view if known else None
+
     def drop(self, uid: str) -> None:
         """A pod is gone."""
         with self._lock:

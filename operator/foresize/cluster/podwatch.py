@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from foresize.cluster.inforce import carried
 from foresize.cluster.podstore import Known, Pods
 from foresize.cluster.podviews import finished, requested_bytes, view
 from foresize.kube.kubeapi import Api, ApiError, Gone, Stream
@@ -245,11 +246,12 @@ class _Follow:
     def _saw(self, pod: Json) -> None:
         """Keep what a pod is now and tell what is new of it."""
         try:
-            now = self._known(pod)
+            uid = pod["metadata"]["uid"]
+            now = self._known(pod, self._wiring.pods.view(uid))
         except Exception:
             logger.exception("pod watch: cannot read pod %s", pod["metadata"].get("name"))
             return
-        before = self._wiring.pods.put(pod["metadata"]["uid"], now)
+        before = self._wiring.pods.put(uid, now)
         if now.view is None:
             return
         past = before.view if before else None
@@ -261,8 +263,8 @@ class _Follow:
             if _newly_running(was, container, fresh=fresh):
                 self._tell(self._wiring.on_running, now.view, container)
 
-    def _known(self, pod: Json) -> Known:
-        seen = view(pod)
+    def _known(self, pod: Json, before: PodView | None) -> Known:
+        seen = carried(before, view(pod))
         kept = seen if self._wiring.keep(seen) else None
         is_daemon = seen.owner.startswith("DaemonSet/")
         return Known(seen.namespace, seen.node, requested_bytes(pod), kept, finished(pod), is_daemon)

@@ -142,7 +142,8 @@ class Mover:
         for key, look in looks.items():
             one = managed[key]
             for wish in look.wishes:
-                yield _Case(one, look, wish, one.crew(look.seen.pods), self._births(one, look, wish))
+                crew = replace(one.crew(look.seen.pods), serves=wish.serves)
+                yield _Case(one, look, wish, crew, self._births(one, look, wish))
 
     def _births(self, managed: Managed, look: Look, wish: Wish) -> dict[str, Size]:
         """What a pod in its place is created with: as it is written by now, not as this pass will write it.
@@ -188,8 +189,7 @@ class Mover:
         return (
             never(wish.pod, crew, allowance)
             or not_now(wish.pod, crew, allowance, past, now_s)
-            or self._blind(case)
-            or rested(wish.pod, wish.cause, case.look.review.state.evictions, now_s)
+            or self._untimely(case, now_s)
             or no_better(wish, case.births, targets)
             or self._in_vain(case, now_s)
         )
@@ -202,10 +202,13 @@ class Mover:
         return in_vain(case.crew.pods, case.look.review.state.evictions, now_s)
 
     @staticmethod
-    def _blind(case: _Case) -> Held | None:
-        """Nothing is evicted on what cannot be trusted."""
-        distrust = case.look.seen.distrust
-        return Held("StaleData", f"what is known of it cannot be trusted: {distrust}") if distrust else None
+    def _untimely(case: _Case, now_s: float) -> Held | None:
+        """Nothing is evicted on what cannot be trusted, nor soon again; a pod that dies at each start is seen to."""
+        if not case.wish.serves:
+            return None
+        if distrust := case.look.seen.distrust:
+            return Held("StaleData", f"what is known of it cannot be trusted: {distrust}")
+        return rested(case.wish.pod, case.wish.cause, case.look.review.state.evictions, now_s)
 
     def _known(self, case: _Case, now_s: float) -> Held | None:
         """What the API server, or the present board, said before."""

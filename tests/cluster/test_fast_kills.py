@@ -1,0 +1,73 @@
+"""Containers that take all their memory as they start: dead before a raise arrives, and cured all the same."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from foresize_dev import cgroups, workloads
+from foresize_dev.cluster import Cluster
+from foresize_dev.fixtures import StartOperator, StartPrometheus
+from foresize_dev.waiting import wait_for
+from foresize_dev.workloads import Memhog
+from proofs import see_passes
+from scenes import MIB, forecast, policy
+
+Json = dict[str, Any]
+HASTY = Memhog({"HOLD": "36Mi"}, request="10Mi", limit="12Mi")
+"""Takes 12 MiB within milliseconds of its start, and 24: nothing is as fast. At 48 it lives."""
+
+
+def test_what_dies_as_it_starts_is_evicted_until_its_limit_holds(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Two doublings, each in force from the start of a new pod, and not one too many; in place only, it is said.
+
+    Where nothing may be evicted the limit stays at the first doubling, whatever it is killed at meanwhile, and
+    `blocked` says that the pod is to be deleted; the next one is born with what was learnt.
+    """
+    moves = {"atCreation": True, "running": "InPlaceOrEvict"}
+    cluster.apply(policy("moves", "moves", apply=moves), policy("stays", "stays"), namespace=namespace)
+    started = operator(prometheus().url)
+    see_passes(started, 1)
+    cluster.apply(workloads.deployment("moves", HASTY), workloads.deployment("stays", HASTY), namespace=namespace)
+
+    told = wait_for("the way out to be told", lambda: _blocked(cluster, namespace, "stays"), 60)
+    assert "delete the pod" in told
+    assert "which holds it to 12Mi" in told
+    [pod] = wait_for("moves to live", lambda: _living(cluster, namespace, "moves"), 90)
+    assert 48 * MIB == workloads.limit_bytes(pod)
+    assert 48 * MIB == _pod_limit_bytes(pod)
+    assert 0 == workloads.restarts(pod)
+    [row] = forecast(cluster, namespace, "deployment-moves")["containers"]
+    assert {"12Mi", "24Mi"} == {kill["limit"] for kill in row["kills"]}
+
+    wait_for("a size for its next pod", lambda: _learnt(cluster, namespace, "stays") == {"12Mi"}, 20)
+    cluster.kubectl("delete", "pod", "-l", "app=stays", "-n", namespace, "--wait=false")
+    wait_for("the next one's first kill", lambda: _learnt(cluster, namespace, "stays") == {"12Mi", "24Mi"}, 40)
+
+
+def _blocked(cluster: Cluster, namespace: str, name: str) -> str:
+    rows = forecast(cluster, namespace, f"deployment-{name}").get("containers", [])
+    blocked = rows[0].get("blocked", {}) if rows else {}
+    return str(blocked["message"]) if blocked.get("reason") == "LimitNotInForce" else ""
+
+
+def _living(cluster: Cluster, namespace: str, name: str) -> list[Json] | None:
+    found = workloads.pods(cluster, namespace, name)
+    ready = [pod for pod in found if any(_is_ready(each) for each in pod["status"].get("containerStatuses", []))]
+    return ready if len(ready) == 1 else None
+
+
+def _is_ready(status: Json) -> bool:
+    return bool(status["ready"])
+
+
+def _pod_limit_bytes(pod: Json) -> int | None:
+    """What the kernel allows all containers of a pod together."""
+    [status] = pod["status"]["containerStatuses"]
+    return cgroups.memory_limit_bytes(cgroups.container_group(status["containerID"]).parent)
+
+
+def _learnt(cluster: Cluster, namespace: str, name: str) -> set[str]:
+    rows = forecast(cluster, namespace, f"deployment-{name}").get("containers", [])
+    return {kill["limit"] for kill in rows[0].get("kills", [])} if rows else set()
