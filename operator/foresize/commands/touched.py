@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from foresize.cluster.ownership import is_ours
@@ -72,20 +72,37 @@ def _traces(api: Api, scope: str) -> Iterator[tuple[str, Ref]]:
         if item["metadata"]["name"] == NAME:
             for workload in item.get("spec", {}).get("sizes") or {}:
                 yield from _built_in(item, workload)
+    above: dict[tuple[str, str], str] = {}
     for kind, plural in (BUILT_IN | BATCH).items():
         for item in api.list(f"/apis/{VERSIONS[kind]}{scope}/{plural}"):
+            workload = f"{kind}/{item['metadata']['name']}"
+            above[item["metadata"]["namespace"], workload] = _cron_job(item) or workload
             if is_ours(item):
-                yield from _built_in(item, f"{kind}/{item['metadata']['name']}")
+                yield from _built_in(item, _cron_job(item) or workload)
+    yield from _of_pods(api, scope, above)
+
+
+def _of_pods(api: Api, scope: str, above: Mapping[tuple[str, str], str]) -> Iterator[tuple[str, Ref]]:
+    """Whose the pods are that we resized; a Job that is gone is told by its name."""
     for item in api.list(f"/api/v1{scope}/pods"):
         if any(map(_is_our_resize, item["metadata"].get("managedFields") or [])):
-            yield from _built_in(item, view(item).owner)
+            owner = view(item).owner
+            yield from _built_in(item, above.get((item["metadata"]["namespace"], owner)) or scheduled(owner) or owner)
 
 
 def _built_in(item: Json, workload: str) -> Iterator[tuple[str, Ref]]:
     """A workload by its `Kind/name`; of somebody else's kinds the API group is not told."""
-    kind, _, name = (scheduled(workload) or workload).partition("/")
+    kind, _, name = workload.partition("/")
     if kind in VERSIONS:
         yield item["metadata"]["namespace"], Ref(VERSIONS[kind], kind, name)
+
+
+def _cron_job(job: Json) -> str:
+    """The CronJob that made a Job, as `Kind/name`, whatever the Job is called; empty where none did."""
+    owners = job["metadata"].get("ownerReferences") or []
+    return next(
+        (f"CronJob/{each['name']}" for each in owners if each.get("controller") and each["kind"] == "CronJob"), ""
+    )
 
 
 def _is_our_resize(entry: Json) -> bool:
