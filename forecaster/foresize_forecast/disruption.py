@@ -248,11 +248,13 @@ def unsettled(crews: Iterable[Crew], past: Sequence[Past], now_s: float) -> Held
     return None
 
 
-def rested(pod: PodView, cause: str, mine: Iterable[Eviction], now_s: float) -> Held | None:
+def rested(pod: PodView, cause: str, mine: Iterable[Eviction], now_s: float, rest_s: float = REST_S) -> Held | None:
     """Why a pod is not evicted for what another was evicted for already: it is that one's replacement."""
     for eviction in mine:
-        if eviction.cause == cause and now_s - eviction.at_s < REST_S and pod.created_s >= eviction.at_s - 1:
-            words = f"it replaces {eviction.pod}, which was evicted for the same reason; it rests for an hour"
+        if eviction.cause == cause and now_s - eviction.at_s < rest_s and pod.created_s >= eviction.at_s - 1:
+            words = (
+                f"it replaces {eviction.pod}, evicted for the same reason; rests to {_clock(eviction.at_s + rest_s)}"
+            )
             return Held("EvictedBefore", words)
     return None
 

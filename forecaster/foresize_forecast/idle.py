@@ -44,6 +44,27 @@ class Doing(StrEnum):
     STALE = "StaleEvidence"
 
 
+class IdleAction(StrEnum):
+    """What happens to what does nothing."""
+
+    REPORT = "Report"
+    EVICT = "Evict"
+    SCALE_TO_ZERO = "ScaleToZero"
+
+
+@dataclass(frozen=True, slots=True)
+class IdlePolicy:
+    """What a policy asks of the idle. Defaults are the CRD's, which only reports.
+
+    Attributes:
+        after_s: how long one has to do nothing.
+        action: what happens then.
+    """
+
+    after_s: int = 1800
+    action: IdleAction = IdleAction.REPORT
+
+
 @dataclass(frozen=True, slots=True)
 class Activity:
     """What was measured of a pod in a span of time that ends now. None: not measured.

@@ -39,6 +39,7 @@ class Cause(StrEnum):
 
     NOT_IN_FORCE = "LimitNotInForce"
     LEAK = "LeakReachesLimit"
+    IDLE = "Idle"
     NODE_TOO_SMALL = "NodeTooSmall"
     CANNOT_RESIZE = "NodeCannotResize"
     RESTARTS = "RestartOnResize"
@@ -56,6 +57,8 @@ CAUSES = {
     Obstacle.RESTART_ON_RESIZE: Cause.RESTARTS,
 }
 """Obstacles that are gone on another node, or with the size that a new pod is created with."""
+ANYWAY = {Cause.LEAK, Cause.IDLE}
+"""Causes that have nothing to do with the size of the pod that comes instead."""
 NOTHING_AT_ALL = {Cause.CANNOT_RESIZE, Cause.RESTARTS}
 """Causes for which not even a limit can be raised in place."""
 LOWERING = {
@@ -158,7 +161,7 @@ def no_better(wish: Wish, births: Mapping[str, Size], targets: Mapping[str, Size
         births: by container name, what a new pod gets.
         targets: by container name, what it should have now.
     """
-    if wish.cause is Cause.LEAK:
+    if wish.cause in ANYWAY:
         return None
     views = [view for view in wish.pod.containers if view.name in births]
     has, gets = sum(map(_request, views)), sum(births[view.name].request_bytes or 0 for view in views)

@@ -54,6 +54,8 @@ class Obstacle(StrEnum):
     TEMPLATE_WAITS = "TemplateWaits"
     LEAKS = "LeakReachesLimit"
     """Nothing of its size is wrong: it should be restarted before its leak ends it."""
+    IDLE = "IdleInTheWay"
+    """Nothing of its size is wrong either: it does nothing where another pod lacks room."""
 
 
 @dataclass(frozen=True, slots=True)

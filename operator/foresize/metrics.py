@@ -86,6 +86,7 @@ LEFT_OUT = _gauge("containers_left_out", "Managed containers without metrics of 
 NAMESPACE_REQUESTED = _gauge("namespace_requested_bytes", "Requests in force of managed pods.", "namespace")
 NAMESPACE_SAVED = _gauge("namespace_saved_bytes", "What owners wrote as requests less what is in force.", "namespace")
 NAMESPACE_EXCESS = _gauge("namespace_excess_request_bytes", "Requests in force less what is wanted.", "namespace")
+IDLE = _gauge("idle_pods", "Managed pods that do nothing.", "namespace")
 BLOCKED = _gauge("pods_blocked", "Pods that cannot have their target now, by obstacle.", "obstacle")
 DECREASES_STOPPED = _gauge("decreases_stopped", "1 while nothing is lowered because kills rise all over the cluster.")
 

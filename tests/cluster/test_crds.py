@@ -113,7 +113,7 @@ def row(**fields: object) -> Json:
         ({"pace": {"cooldown": "1s"}}, DURATION.format("pace.cooldown", "10s", "24h")),
         ({"startup": {"ignore": "99999999w"}}, DURATION.format("startup.ignore", "0s", "2h")),
         ({"leak": {"action": "Kill"}}, r'supported values: "Alert", "Hold", "Restart"'),
-        ({"idle": {"after": "soon"}}, DURATION.format("idle.after", "1m", "7d")),
+        ({"idle": {"after": "soon"}}, DURATION.format("idle.after", "10s", "7d")),
         ({"rollout": {"canary": -1}}, r"canary in body should be greater than or equal to 0"),
         (
             {"disruption": {"windows": [{"start": "25:00", "duration": "1h"}]}},

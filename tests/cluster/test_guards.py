@@ -148,19 +148,6 @@ def test_one_policys_mistake_stops_no_other(
     assert "NoSuchContainer" == _condition(cluster, namespace, "Ready", "False", "typo")["reason"]
 
 
-def test_fields_that_do_nothing_yet_are_named(
-    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
-) -> None:
-    """What is accepted and not acted on is said, so that nobody relies on it."""
-    deploy(cluster, namespace)
-    cluster.apply(policy(idle={"after": "1h"}), namespace=namespace)
-    operator(prometheus().url)
-
-    honored = _condition(cluster, namespace, "FieldsHonored", "False")
-    assert "NotActedOnYet" == honored["reason"]
-    assert "idle" in honored["message"]
-
-
 def _condition(cluster: Cluster, namespace: str, kind: str, status: str, name: str = "p") -> Json:
     """A condition of a policy, once it has this status."""
 

@@ -9,6 +9,7 @@ from builders import NOW_S, container, forecasted, mi, pod, size
 from foresize.reporting.announce import Announcer
 from foresize.reporting.events import Regarding
 from foresize.reporting.forecasts import Look
+from foresize_forecast.idle import Doing, Idleness
 from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
 from foresize_forecast.state import Canary, ContainerState, Shapes, Stage, WorkloadState
@@ -57,3 +58,18 @@ def test_a_canary_that_failed_is_told() -> None:
     [(reason, words)] = told(ContainerState(canary=failed))
     assert "CanaryFailed" == reason
     assert "app: a pod with a limit of 128Mi was killed or lost its readiness; tried again at 09:00:00Z" in words
+
+
+def test_that_a_workload_is_idle_is_said_once() -> None:
+    """An Event when it begins, and none while it lasts."""
+    seen = Observation(NOW_S, (pod(),), {}, {"app": size(64, 128)}, QosClass.BURSTABLE)
+    found = review(WorkloadState(), seen, {}, WorkloadPolicy())
+    look = Look(seen, found, {}, applies=True, doing={"web-abc-1": Idleness(Doing.IDLE, "at most 0.001 cores")})
+    events = Told()
+    announcer = Announcer(events)  # type: ignore[arg-type]  # what it asks
+    for _ in range(3):
+        announcer.tell(RECORD, look)
+    announcer.tell(RECORD, replace(look, doing={}))
+    announcer.tell(RECORD, look)
+
+    assert [("WorkloadIdle", "it does nothing: at most 0.001 cores")] * 2 == events.said

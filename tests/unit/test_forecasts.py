@@ -10,6 +10,7 @@ import pytest
 from builders import NOW_S, container, forecasted, mi, pod, recent, size
 from foresize.reporting.forecasts import MAX_ROWS, Look, status_of, time_to_limit
 from foresize_forecast.heaps import Heap, Runtime
+from foresize_forecast.idle import Doing, Idleness
 from foresize_forecast.outlook import NoOutlook, Score, Shape, ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill
@@ -168,3 +169,13 @@ def test_the_time_to_a_leaks_limit_has_an_interval(low: float, high: float, told
     forecast = forecasted([100.0] * 12, shape=shape)
 
     assert told == time_to_limit(forecast.outlook, size(64, 130))
+
+
+def test_whether_it_does_nothing_is_told_with_the_figures() -> None:
+    """One pod that works speaks for all of them; without any look at them nothing is said."""
+    works, waits = Idleness(Doing.CPU, "it used up to 0.5 cores"), Idleness(Doing.IDLE, "at most 0.001 cores")
+    told = status_of(look(doing={"a": waits, "b": works}))["idle"]
+
+    assert {"idle": False, "reason": "UsesCpu", "message": "b: it used up to 0.5 cores", "pods": 1} == told
+    assert status_of(look(doing={"a": waits}))["idle"]["idle"]
+    assert "idle" not in status_of(look())

@@ -10,9 +10,10 @@ import pytest
 import yaml
 
 from builders import mi
-from foresize.config.policy import DEFAULTS, UNUSED, Policy, PolicyProblem, parse
+from foresize.config.policy import DEFAULTS, Policy, PolicyProblem, parse
 from foresize.config.selecting import Ref, Target
 from foresize_forecast.disruption import Disruption, Window
+from foresize_forecast.idle import IdleAction, IdlePolicy
 from foresize_forecast.prometheus.source import Metric
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
 
@@ -54,9 +55,8 @@ def crd_defaults(schema: Json, path: str) -> Iterator[tuple[str, Any]]:
 def test_the_defaults_are_those_of_the_crd() -> None:
     """What `kubectl explain` says of a field that is left out is what happens."""
     schema = yaml.safe_load(CRD.read_text())["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    unused = tuple(f"spec.{name}" for name in UNUSED)
 
-    expected = [each for each in crd_defaults(schema, "") if not each[0].startswith(unused)]
+    expected = list(crd_defaults(schema, ""))
 
     assert dict(expected) == DEFAULTS
     assert [] == [(path, value) for path, value in expected if value != DEFAULTS[path]]
@@ -69,7 +69,8 @@ def test_a_policy_with_a_target_only_recommends() -> None:
     assert WorkloadPolicy() == found.workload
     assert Target(ref=None, selector={}) == found.target
     assert Metric.WORKING_SET == found.metric
-    assert (False, False, False, ()) == (found.paused, found.at_creation, found.in_place, found.not_acted_on)
+    assert (False, False, False) == (found.paused, found.at_creation, found.in_place)
+    assert IdlePolicy(1800, IdleAction.REPORT) == found.idle
 
 
 def test_every_field_arrives() -> None:
@@ -111,16 +112,21 @@ def test_a_selector_arrives_as_it_is() -> None:
     assert selector == policy(target={"selector": selector}).target.selector
 
 
-def test_what_this_release_does_nothing_with_is_named() -> None:
-    """Who sets a field that is not acted on reads so in the status, by its path."""
-    found = policy(
-        apply={"running": "InPlace", "atCreation": True},
-        idle={},
-    )
+def test_what_is_idle_and_what_happens_then_is_asked_for() -> None:
+    """A policy that applies may have idle pods moved or stopped; the defaults report."""
+    applies = {"running": "InPlace", "atCreation": True}
 
-    assert ("spec.idle",) == found.not_acted_on
-    assert found.in_place
-    assert not found.workload.hold_leaks
+    assert IdlePolicy(3600, IdleAction.EVICT) == policy(apply=applies, idle={"after": "1h", "action": "Evict"}).idle
+    assert IdlePolicy(1800, IdleAction.SCALE_TO_ZERO) == policy(apply=applies, idle={"action": "ScaleToZero"}).idle
+    assert IdlePolicy() == policy(idle={}).idle
+
+
+@pytest.mark.parametrize("action", ["Evict", "ScaleToZero"])
+def test_a_policy_that_only_recommends_moves_and_stops_nothing(action: str) -> None:
+    """Whoever asks for both is told which of the two to change."""
+    assert f"spec.idle.action is '{action}': must be Report where spec.apply.running is None" in problem(
+        idle={"action": action}
+    )
 
 
 def test_evictions_arrive_with_their_windows() -> None:

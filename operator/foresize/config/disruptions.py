@@ -1,4 +1,4 @@
-"""What a policy asks of evictions -> a value: its windows, its budget, and which pods may go at all."""
+"""What a policy asks of evictions and of the idle -> values: windows, budget, and which pods may go at all."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from foresize.config.fields import Fields, Invalid
 from foresize_forecast.disruption import EVERY_DAY, Disruption, Window
+from foresize_forecast.idle import IdleAction, IdlePolicy
 
 MOST_WINDOWS = 16
 TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")
@@ -31,6 +32,16 @@ def disruption(spec: Fields, running: str) -> Disruption:
         windows=tuple(_window(row) for row in asked.rows("windows", MOST_WINDOWS)) if asked.value("windows") else (),
         horizon_s=spec.span_s("horizon", "10m", "7d"),
     )
+
+
+def idle(spec: Fields, running: str) -> IdlePolicy:
+    """What happens to pods that do nothing."""
+    asked = spec.group("idle")
+    action = asked.choice("action", {str(each): each for each in IdleAction})
+    if action is not IdleAction.REPORT and running == "None":
+        words = "must be Report where spec.apply.running is None: a policy that only recommends moves and stops nothing"
+        raise Invalid(f"{asked.at('action')} is {str(action)!r}: {words}")
+    return IdlePolicy(asked.span_s("after", "10s", "7d"), action)
 
 
 def _window(row: Fields) -> Window:

@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any
 
-from foresize.config.disruptions import LEAK_ACTIONS, disruption
+from foresize.config.disruptions import LEAK_ACTIONS, disruption, idle
 from foresize.config.durations import duration
 from foresize.config.fields import Fields, Invalid
 from foresize.config.selecting import ANY, NAME, Target, selector, target
 from foresize_forecast.disruption import Disruption
+from foresize_forecast.idle import IdlePolicy
 from foresize_forecast.prometheus.source import Metric
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
 
@@ -42,13 +43,13 @@ DEFAULTS: Mapping[str, Any] = {
     "spec.pace.cooldown": "2h",
     "spec.rollout.canary": 1,
     "spec.leak.action": "Alert",
+    "spec.idle.after": "30m",
+    "spec.idle.action": "Report",
     "spec.disruption.after": "5m",
     "spec.disruption.evictionsPerHour": 6,
     "spec.disruption.windows[].timeZone": "UTC",
 }
 """The CRD's, by path; `[]` stands for any row."""
-UNUSED = ("idle",)
-"""Fields of the spec that are accepted and that this release does nothing with."""
 NAMESPACED, CLUSTER_SCOPED = "MemoryPolicy", "ClusterMemoryPolicy"
 """The two kinds of policy."""
 SYSTEM_NAMESPACES = ("kube-system", "kube-public", "kube-node-lease")
@@ -77,7 +78,7 @@ class Policy:
         workload: what bears on arithmetic.
         metric: what counts as memory.
         disruption: which pods may be evicted, and when.
-        not_acted_on: paths of what its user set and this release does nothing with.
+        idle: what happens to pods that do nothing.
         budget_bytes: the most that the requests of all its targets ask for together; None for no bound.
     """
 
@@ -95,7 +96,7 @@ class Policy:
     workload: WorkloadPolicy
     metric: Metric
     disruption: Disruption = field(default_factory=Disruption)
-    not_acted_on: tuple[str, ...] = ()
+    idle: IdlePolicy = field(default_factory=IdlePolicy)
     budget_bytes: int | None = None
     namespace_selector: Mapping[str, Any] | None = None
     """A LabelSelector on namespaces' labels; None for a MemoryPolicy."""
@@ -165,7 +166,7 @@ def _policy(resource: Mapping[str, Any]) -> Policy:
         disruption=disruption(spec, running),
         workload=_workload(spec),
         metric=spec.group("history").choice("metric", {"WorkingSet": Metric.WORKING_SET, "RSS": Metric.RSS}),
-        not_acted_on=tuple(_not_acted_on(spec)),
+        idle=idle(spec, running),
         budget_bytes=spec.memory_bytes("budget", "1Mi", "1Pi") if spec.given("budget") else None,
         namespace_selector=_namespaces(spec) if everywhere else None,
     )
@@ -244,8 +245,3 @@ def _contradictions(asked: WorkloadPolicy) -> Iterable[str]:
         yield f"spec.horizon is {horizon}: {words}"
     if asked.lead_s > asked.horizon_s:
         yield f"spec.pace.lead is {duration(asked.lead_s)}: must not be longer than spec.horizon, {horizon}"
-
-
-def _not_acted_on(spec: Fields) -> Iterable[str]:
-    """What is set and does nothing, as path or `path=value`."""
-    yield from (spec.at(name) for name in UNUSED if spec.given(name))

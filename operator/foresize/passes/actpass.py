@@ -29,6 +29,7 @@ from foresize.doors.admission import Admission
 from foresize.doors.refused import Refused
 from foresize.kube.kubeapi import Api, ApiError
 from foresize.passes import policyreport
+from foresize.passes.activities import Activities
 from foresize.passes.attend import Attendant
 from foresize.passes.budgets import with_shares
 from foresize.passes.creation import births, creating
@@ -98,6 +99,7 @@ class ActPass:
         self._admission, self._records = admission, records
         self._forecasts, self._announcer = forecasts, announcer
         self._templater, self._mover = templater, mover
+        self._activities = Activities(source)
         self._inventory = Inventory()
         self._inventory_of = NEVER
         self._namespaces: set[str] = set()
@@ -137,6 +139,8 @@ class ActPass:
             lowered = [key for key in managed if ladder.watches(self._records.state(key), now_s)]
             senses |= with_waiting(self._source, {key: self.pods(managed[key]) for key in lowered}, senses, now_s)
             senses |= with_shares(managed, senses, self.pods, now_s)
+        with _timed("activity"):
+            senses = self._activities.known(managed, senses, now_s)
         self.scene = Scene(managed, assignments, senses)
         looks: dict[Key, Look] = {}
         errors: dict[str, str] = {}

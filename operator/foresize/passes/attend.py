@@ -24,6 +24,7 @@ from foresize.reporting.events import Events
 from foresize.reporting.events import pod as regarding
 from foresize.reporting.forecasts import Look, status_of
 from foresize.reporting.records import Records
+from foresize_forecast.idle import Idleness, pod_idleness
 from foresize_forecast.moves import wishes
 from foresize_forecast.podchange import after_refusal, attempt, way_back
 from foresize_forecast.podroom import PodChange
@@ -122,6 +123,7 @@ class Attendant:
             quiet=managed.quiet,
             plans=plans,
             owners=managed.workload.owners,
+            doing=_doing(managed, seen, senses),
         )
         if not managed.resizes:
             return look
@@ -191,6 +193,13 @@ def with_wishes(managed: Managed, look: Look) -> Look:
     asked = managed.policy.disruption
     state, wished = wishes(look.review, look.seen, look.blocked, look.forecasts, asked)
     return replace(look, review=replace(look.review, state=state), wishes=wished)
+
+
+def _doing(managed: Managed, seen: Observation, senses: Senses) -> dict[str, Idleness]:
+    """What each of its pods does; what is not trusted to lower anything shows no idleness either."""
+    after_s = managed.policy.idle.after_s
+    measured = {} if senses.distrust else senses.activity
+    return {pod.name: pod_idleness(pod, measured.get(pod.name), after_s, seen.now_s) for pod in seen.pods}
 
 
 def _reviewed(

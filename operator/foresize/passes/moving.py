@@ -7,30 +7,29 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from foresize import metrics
 from foresize.cluster.board import Boards
-from foresize.config.quantities import memory_bytes
 from foresize.config.settings import Settings
 from foresize.doors.admission import Admission
 from foresize.doors.evict import evict
 from foresize.kube.kubeapi import Api, ApiError
 from foresize.kube.lease import Fence
 from foresize.passes.attend import REMEMBERED, Attendant
+from foresize.passes.cases import Case, cases_of
 from foresize.passes.managed import Managed
 from foresize.reporting.events import EVICT, Events
 from foresize.reporting.events import pod as regarding
 from foresize.reporting.exports import show
 from foresize.reporting.forecasts import Look
 from foresize.reporting.records import Records
-from foresize_forecast.disruption import Allowance, Crew, Held, Past, in_vain, never, not_now, rested, unsettled
-from foresize_forecast.moves import Cause, Wish, born, no_better
+from foresize_forecast.disruption import Allowance, Held, Past, in_vain, never, not_now, rested, unsettled
+from foresize_forecast.moves import ANYWAY, Cause, no_better
 from foresize_forecast.pauses import doubling_s
-from foresize_forecast.placement import NoPlace, Place, place
+from foresize_forecast.placement import Board, NoPlace, Place, place
 from foresize_forecast.reasons import Blocked
-from foresize_forecast.sizes import Size
 from foresize_forecast.state import Eviction
 
 logger = logging.getLogger(__name__)
@@ -48,18 +47,6 @@ MOST_LOOKS = 10
 JUST_NOW = Held("OneAtATime", "another pod was evicted just now")
 IN_THE_QUEUE = Held("InTheQueue", "other pods are looked at first")
 Key = tuple[str, str]
-
-
-@dataclass(frozen=True, slots=True)
-class _Case:
-    """One wish with all that bears on it."""
-
-    managed: Managed
-    look: Look
-    wish: Wish
-    crew: Crew
-    births: Mapping[str, Size]
-    """By container name, what a new pod is created with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +97,7 @@ class Mover:
             The looks, with what was done, and beside what stands in a pod's way why it was not evicted.
         """
         told = dict(looks)
-        cases = sorted(self._cases(managed, looks), key=self._turn)
+        cases = sorted(cases_of(managed, looks, self._admission, now_s), key=self._turn)
         past = self._past(looks, now_s)
         metrics.EVICTIONS_LEFT.set(max(0, self._settings.evictions_per_hour - len(past)))
         stop = unsettled((managed[key].crew(look.seen.pods) for key, look in looks.items() if cases), past, now_s)
@@ -133,34 +120,10 @@ class Mover:
         self._forget_all_but(looks)
         return told
 
-    def _turn(self, case: _Case) -> tuple[float, int, float]:
+    def _turn(self, case: Case) -> tuple[float, int, float]:
         """Who was not looked at yet goes first, then the most urgent, then who has waited longest."""
         taken_s, _ = self._nowhere.get(case.wish.pod.uid, (float("-inf"), None))
         return taken_s, _URGENT[case.wish.cause], case.wish.since_s
-
-    def _cases(self, managed: Mapping[Key, Managed], looks: Mapping[Key, Look]) -> Iterator[_Case]:
-        for key, look in looks.items():
-            one = managed[key]
-            for wish in look.wishes:
-                crew = replace(one.crew(look.seen.pods), serves=wish.serves)
-                yield _Case(one, look, wish, crew, self._births(one, look, wish))
-
-    def _births(self, managed: Managed, look: Look, wish: Wish) -> dict[str, Size]:
-        """What a pod in its place is created with: as it is written by now, not as this pass will write it.
-
-        A container that nothing is written for gets what its template says.
-        """
-        found = dict(look.seen.template)
-        entries = self._admission.entry(managed.key) if managed.creates else {}
-        for name, entry in entries.items():
-            template = look.seen.template.get(name, Size(None, None))
-            known = "revisions" not in entry or wish.pod.revision in entry["revisions"]
-            try:
-                parts = (memory_bytes(entry[part]) if part in entry else None for part in ("request", "limit"))
-                found[name] = born(template, Size(*parts), known=known, qos=wish.pod.qos)
-            except ValueError:  # somebody wrote what is no size; pods are created with their template's
-                continue
-        return found
 
     def _past(self, looks: Mapping[Key, Look], now_s: float) -> Sequence[Past]:
         """Evictions of the last hour, each pod's once, without those that were not made after all."""
@@ -173,7 +136,7 @@ class Mover:
             if now_s - past.eviction.at_s < HOUR_S and not (uid in living and now_s - past.eviction.at_s > GOING_S)
         ]
 
-    def _held(self, case: _Case, past: Sequence[Past], now_s: float) -> Held | None:
+    def _held(self, case: Case, past: Sequence[Past], now_s: float) -> Held | None:
         wish, crew, asked = case.wish, case.crew, case.managed.policy.disruption
         settings = self._settings
         allowance = Allowance(
@@ -195,22 +158,22 @@ class Mover:
         )
 
     @staticmethod
-    def _in_vain(case: _Case, now_s: float) -> Held | None:
+    def _in_vain(case: Case, now_s: float) -> Held | None:
         """Sizes at creation that are written, and that pods do not get."""
-        if case.wish.cause is Cause.LEAK or not case.managed.creates:
+        if case.wish.cause in ANYWAY or not case.managed.creates:
             return None
         return in_vain(case.crew.pods, case.look.review.state.evictions, now_s)
 
     @staticmethod
-    def _untimely(case: _Case, now_s: float) -> Held | None:
+    def _untimely(case: Case, now_s: float) -> Held | None:
         """Nothing is evicted on what cannot be trusted, nor soon again; a pod that dies at each start is seen to."""
         if not case.wish.serves:
             return None
         if distrust := case.look.seen.distrust:
             return Held("StaleData", f"what is known of it cannot be trusted: {distrust}")
-        return rested(case.wish.pod, case.wish.cause, case.look.review.state.evictions, now_s)
+        return rested(case.wish.pod, case.wish.cause, case.look.review.state.evictions, now_s, case.rest_s)
 
-    def _known(self, case: _Case, now_s: float) -> Held | None:
+    def _known(self, case: Case, now_s: float) -> Held | None:
         """What the API server, or the present board, said before."""
         pause = self._pauses.get(case.managed.key)
         if pause is not None and now_s < pause.until_s:
@@ -218,17 +181,17 @@ class Mover:
         taken_s, held = self._nowhere.get(case.wish.pod.uid, (0.0, None))
         return held if taken_s == self._boards.taken_s and self._boards.is_younger_than(self._board_s) else None
 
-    def _place(self, case: _Case) -> Place | Held:
+    def _place(self, case: Case) -> Place | Held:
         """Where its replacement would go: looked for on a board of a minute, found on a fresh one."""
         uid = case.wish.pod.uid
         try:
-            board = self._boards.newest(self._board_s)
+            board = self._board(case, self._board_s)
             seat = self._boards.seat_of_replacement(case.wish.pod, case.births)
             if seat is None:
                 return Held("Gone", "it is gone already")
             found = place(board, seat, leaving={uid})
             if isinstance(found, Place):
-                found = place(self._boards.newest(FRESH_S), seat, leaving={uid})
+                found = place(self._board(case, FRESH_S), seat, leaving={uid})
         except (ApiError, LookupError, TypeError, ValueError) as error:  # also what is no pod or node as we know them
             return Held("PlaceUnknown", f"whether it could be scheduled again could not be read: {error}")
         if isinstance(found, NoPlace):
@@ -236,7 +199,14 @@ class Mover:
             return self._nowhere[uid][1]
         return found
 
-    def _evict(self, case: _Case, found: Place, now_s: float) -> Held | None:
+    def _board(self, case: Case, max_age_s: float) -> Board:
+        """The nodes that would do: an idle pod goes to another one, or not at all."""
+        board = self._boards.newest(max_age_s)
+        if case.wish.cause is not Cause.IDLE:
+            return board
+        return replace(board, nodes=tuple(node for node in board.nodes if node.name != case.wish.pod.node))
+
+    def _evict(self, case: Case, found: Place, now_s: float) -> Held | None:
         """Write the intent down, then ask for it; None where the pod goes."""
         one, wish = case.managed, case.wish
         pod, cause = wish.pod, str(wish.cause)
@@ -268,7 +238,7 @@ class Mover:
         self._pauses[key] = _Pause(now_s + pause_s, failures, held)
         return held
 
-    def _told(self, look: Look, case: _Case, held: Held | None) -> Look:
+    def _told(self, look: Look, case: Case, held: Held | None) -> Look:
         """The look as a reader gets it; an Event where what holds pods of the workload is new."""
         pod, wish = case.wish.pod, case.wish
         others = {name: each for name, each in look.blocked.items() if name != pod.name}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from foresize.passes.managed import Managed
 from foresize_forecast.fast import Recent
+from foresize_forecast.idle import Activity
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill, PodView
@@ -47,6 +48,7 @@ class Senses:
         waiting: how long containers wait for memory, by (pod, container), of those whose limit was lowered just now.
         share: of the requests that it wants, what its policy's budget gives it.
         ended: pods of it that were killed for good and are still there.
+        activity: by pod name, what was measured of pods of its namespace besides memory.
     """
 
     recent: Mapping[tuple[str, str], Recent] = field(default_factory=dict)
@@ -55,6 +57,7 @@ class Senses:
     waiting: Mapping[tuple[str, str], Waiting] = field(default_factory=dict)
     share: float = 1.0
     ended: tuple[PodView, ...] = ()
+    activity: Mapping[str, Activity] = field(default_factory=dict)
 
 
 def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: float) -> Observation:

@@ -1,4 +1,4 @@
-"""What a look has to say on a MemoryForecast: a target that moved, a leak that was found."""
+"""What a look has to say on a MemoryForecast: a target that moved, a leak or an idle workload that was found."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from foresize.config.quantities import people
 from foresize.reporting.events import Events, Regarding
 from foresize.reporting.forecasts import Look, present, time_to_limit
 from foresize_forecast.canary import obstacle
+from foresize_forecast.idle import workload_idleness
 from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Obstacle
@@ -20,9 +21,11 @@ class Announcer:
     def __init__(self, events: Events) -> None:
         self._events = events
         self._leaks: set[tuple[str, str]] = set()
+        self._idle: set[str] = set()
 
     def tell(self, record: Regarding, look: Look) -> None:
         """Post what is new about a workload."""
+        self._tell_idle(record, look)
         for name in look.review.verdicts:
             change = look.review.state.container(name).last_change
             if change is not None and change.at_s == look.seen.now_s:
@@ -33,6 +36,14 @@ class Announcer:
             if canary is not None and canary.stage is Stage.FAILED and canary.began_s == look.seen.now_s:
                 words = f"{name}: {obstacle(canary, len(look.seen.pods), look.review.pace).message}; all pods go back"
                 self._events.warning(record, str(Obstacle.CANARY_FAILED), words)
+
+    def _tell_idle(self, record: Regarding, look: Look) -> None:
+        found = workload_idleness(look.doing)
+        if not found.idle:
+            self._idle.discard(record.uid)
+        elif record.uid not in self._idle:
+            self._idle.add(record.uid)
+            self._events.normal(record, "WorkloadIdle", f"it does nothing: {found.message}")
 
     def _tell_shape(self, record: Regarding, look: Look, name: str) -> None:
         shapes = look.review.state.container(name).shapes

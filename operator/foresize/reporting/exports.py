@@ -48,6 +48,7 @@ OF_FLEET = (
     metrics.NAMESPACE_SAVED,
     metrics.NAMESPACE_EXCESS,
     metrics.RESIZE_PENDING,
+    metrics.IDLE,
 )
 OF_POLICIES = (metrics.BUDGET, metrics.BUDGET_LEFT, metrics.BUDGET_SHARE)
 ELSEWHERE = (metrics.EVICTIONS_HELD, metrics.POLICIES)
@@ -215,6 +216,9 @@ def _add_fleet(values: Values, containers: Sequence[_Container], looks: Mapping[
     values[metrics.CONTAINERS] = dict(reasons)
     blocked = (str(each.obstacle) for look in looks.values() for each in look.blocked.values())
     values[metrics.BLOCKED] = {(obstacle,): count for obstacle, count in Counter(blocked).items()}
+    idle = Counter({key[0]: 0 for key in looks})
+    idle.update(key[0] for key, look in looks.items() for each in look.doing.values() if each.idle)
+    values[metrics.IDLE] = {(namespace,): count for namespace, count in idle.items()}
     waits = values[metrics.RESIZE_PENDING]
     for key, look in looks.items():
         for pod in look.seen.pods:

@@ -8,6 +8,7 @@ from typing import Any
 
 from foresize.config.quantities import about, quantity, timestamp
 from foresize_forecast.decide import Verdict
+from foresize_forecast.idle import Idleness, workload_idleness
 from foresize_forecast.moves import Wish
 from foresize_forecast.outlook import NoOutlook, Outlook, Score, ShapeKind
 from foresize_forecast.plan import Forecasted
@@ -41,6 +42,7 @@ class Look:
         owners: by container name, what its template says without us; a container that is missing: as seen.
         template: what stands in the way of its pod template; None where nothing does, or where none is written.
         wishes: pods that an eviction would help.
+        doing: by pod name, whether it does nothing.
     """
 
     seen: Observation
@@ -53,6 +55,7 @@ class Look:
     template: Blocked | None = None
     wishes: tuple[Wish, ...] = ()
     owners: Mapping[str, Size] = field(default_factory=dict)
+    doing: Mapping[str, Idleness] = field(default_factory=dict)
 
 
 def status_of(look: Look) -> Json:
@@ -61,7 +64,8 @@ def status_of(look: Look) -> Json:
     The same look gives the same status, so that an object is only written when it says something new.
     """
     rows = [_row(name, verdict, look) for name, verdict in sorted(look.review.verdicts.items())][:MAX_ROWS]
-    return {"summary": _summary(look), "containers": rows, **_bare({"lastEviction": _last_eviction(look)})}
+    others = {"idle": _idle(look), "lastEviction": _last_eviction(look)}
+    return {"summary": _summary(look), "containers": rows, **_bare(others)}
 
 
 def present(name: str, seen: Observation) -> Size:
@@ -225,6 +229,14 @@ def _last_eviction(look: Look) -> Json | None:
     last = made[-1]
     told = {"pod": last.pod, "node": last.node, "reason": last.cause, "message": last.message}
     return {"at": timestamp(last.at_s)} | told
+
+
+def _idle(look: Look) -> Json | None:
+    """Whether it does nothing, and how one knows."""
+    if not look.doing:
+        return None
+    found, pods = workload_idleness(look.doing), sum(each.idle for each in look.doing.values())
+    return {"idle": found.idle, "reason": str(found.doing), "message": found.message, "pods": pods}
 
 
 def _score(score: Score | None) -> Json | None:

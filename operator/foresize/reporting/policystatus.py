@@ -12,6 +12,7 @@ from foresize.config.policy import Policy, PolicyProblem
 from foresize.config.quantities import instant_s, quantity, timestamp
 from foresize.reporting.forecasts import Look, evicted, present, wanted
 from foresize.reporting.records import REPORT_EVERY_S
+from foresize_forecast.idle import IdleAction
 from foresize_forecast.prometheus import Refusal
 from foresize_forecast.reasons import Obstacle
 
@@ -23,7 +24,10 @@ GIVES_WAY = "NamespacePolicyFirst"
 MOST_NAMED = 50
 """Workloads in one message; a cluster's policy may select thousands."""
 SOON_OVER = frozenset({Obstacle.RESIZE_IN_PROGRESS, Obstacle.NOT_READY_TO_RESIZE, Obstacle.BACK_OFF, Obstacle.CANARY})
-
+IDLE_WORDS = {
+    IdleAction.EVICT: ", idle ones are evicted where their node lacks room",
+    IdleAction.SCALE_TO_ZERO: ", idle workloads are scaled to zero",
+}
 TEMPLATES = frozenset({Obstacle.TEMPLATE_OWNED, Obstacle.TEMPLATE_REFUSED})
 
 
@@ -71,7 +75,6 @@ def of_findings(found: Findings, before: Json, now_s: float) -> Json:
         _conflict(found),
         _lowering(found),
         *_budget(found),
-        _fields(found.policy),
     ]
     return {
         "observedGeneration": generation,
@@ -128,6 +131,7 @@ def _ready(found: Findings) -> Condition:
         words += ", or evicted where that cannot be done in place"
     if found.policy.disruption.restarts_leaks:
         words += ", those that leak are evicted before they reach their limit"
+    words += IDLE_WORDS.get(found.policy.idle.action, "")
     if found.policy.at_creation:
         words += ", new pods are created with the forecast's size"
     if found.policy.template:
@@ -257,13 +261,6 @@ def _budget(found: Findings) -> list[Condition]:
     more = f" and {len(named) - MOST_NAMED} more" if len(named) > MOST_NAMED else ""
     words = f"more than {most} of requests is wanted; of what it wants gets {words}{more}"
     return [Condition("WithinBudget", status=False, reason="Shared", message=words)]
-
-
-def _fields(policy: Policy) -> Condition:
-    if policy.not_acted_on:
-        words = f"accepted, but not acted on in this release: {', '.join(policy.not_acted_on)}"
-        return Condition("FieldsHonored", status=False, reason="NotActedOnYet", message=words)
-    return Condition("FieldsHonored", status=True, reason="All", message="every field that is set is acted on")
 
 
 def _merged(conditions: Sequence[Condition], before: Json, generation: int, now_s: float) -> list[Json]:

@@ -260,7 +260,8 @@ def _object(subject: Subject, name: str) -> Json:
 def _deeds(status: Json) -> list[Json]:
     """What a reader waits for: sizes, kills, evictions, obstacles. The rest are figures that drift."""
     rows = [status.get("summary", {}), *status.get("containers", [])]
-    return [{"lastEviction": status.get("lastEviction")}] + [
+    told = {"lastEviction": status.get("lastEviction"), "idle": status.get("idle", {}).get("idle")}
+    return [told] + [
         {**{name: row[name] for name in DEEDS if name in row}, "blocked": _in_the_way(row)} for row in rows
     ]
 
