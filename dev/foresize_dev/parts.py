@@ -31,7 +31,8 @@ class Part:
 HYPERKUBE = Part("hyperkube", stamps=("k8s.io/component-base/version", "k8s.io/client-go/pkg/version"))
 MEMHOG = Part("memhog")
 HELM = Part("helm", package="helm.sh/helm/v4/cmd/helm")
-ALL = (HYPERKUBE, MEMHOG, HELM)
+DASHCHECK = Part("dashcheck")
+ALL = (HYPERKUBE, MEMHOG, HELM, DASHCHECK)
 
 
 class BuildError(RuntimeError):

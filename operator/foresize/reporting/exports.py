@@ -19,7 +19,7 @@ from foresize.reporting.forecasts import Look, present, wanted
 from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import ResizePhase
-from foresize_forecast.reasons import Reason
+from foresize_forecast.reasons import Obstacle, Reason
 from foresize_forecast.sizes import Size
 
 SIZES = (metrics.REQUEST, metrics.LIMIT, metrics.WANTED_REQUEST, metrics.WANTED_LIMIT)
@@ -215,7 +215,8 @@ def _add_fleet(values: Values, containers: Sequence[_Container], looks: Mapping[
     values |= {gauge: dict(summed) for gauge, summed in sums.items()}
     values[metrics.CONTAINERS] = dict(reasons)
     blocked = (str(each.obstacle) for look in looks.values() for each in look.blocked.values())
-    values[metrics.BLOCKED] = {(obstacle,): count for obstacle, count in Counter(blocked).items()}
+    counted = Counter(blocked)
+    values[metrics.BLOCKED] = {(str(obstacle),): counted[str(obstacle)] for obstacle in Obstacle}
     idle = Counter({key[0]: 0 for key in looks})
     idle.update(key[0] for key, look in looks.items() for each in look.doing.values() if each.idle)
     values[metrics.IDLE] = {(namespace,): count for namespace, count in idle.items()}
