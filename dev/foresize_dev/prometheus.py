@@ -54,6 +54,10 @@ class Prometheus:
             result: list[dict[str, Json]] = json.load(answer)["data"]["result"]
         return result
 
+    def has_numbers(self, promql: str) -> bool:
+        """Whether a query has a result that could be drawn: a quotient of nothing is NaN."""
+        return any(each["value"][1] != "NaN" for each in self.query(promql))
+
     def wait_for_samples(self, promql: str, deadline_s: float = 60.0) -> list[dict[str, Json]]:
         """Wait until a query has a result, like the first scrape of a new pod."""
         return wait_for(f"samples of {promql}", lambda: self.query(promql), deadline_s, every_s=0.3)

@@ -91,7 +91,7 @@ BLOCKED = _gauge("pods_blocked", "Pods that cannot have their target now, by obs
 DECREASES_STOPPED = _gauge("decreases_stopped", "1 while nothing is lowered because kills rise all over the cluster.")
 
 # Nodes.
-NODE_PRESSURE = _gauge(
+NODE_REACHED = _gauge(
     "node_pressure_seconds", "Until a node's forecast demand meets its eviction threshold; absent where not.", "node"
 )
 

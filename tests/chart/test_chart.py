@@ -137,19 +137,38 @@ def test_every_manifest_is_named_and_labelled(render: Render, values: Json) -> N
 
 
 def test_everything_but_the_operator(render: Render) -> None:
-    """operator.enabled=false leaves out the Deployment and nothing else."""
+    """operator.enabled=false leaves out the Deployment and the Pod of its `helm test`, and nothing else."""
     with_operator, without = kinds(render()), kinds(render(SCENARIOS["no operator"]))
 
-    assert set(with_operator) - set(without) == {"Deployment"}
+    assert set(with_operator) - set(without) == {"Deployment", "Pod"}
     assert set(without) - set(with_operator) == set()
 
 
 def test_what_is_switched_off_is_left_out(render: Render) -> None:
-    """With all parts off only the operator remains, under the account that exists already."""
-    [deployment] = render(SCENARIOS["all off"])
+    """With all parts off only the operator and its test remain, under the account that exists already."""
+    manifests = render(SCENARIOS["all off"])
 
-    assert deployment["kind"] == "Deployment"
-    assert deployment["spec"]["template"]["spec"]["serviceAccountName"] == "mine"
+    assert kinds(manifests) == ["Deployment", "Pod"]
+    assert one(manifests, "Deployment")["spec"]["template"]["spec"]["serviceAccountName"] == "mine"
+    assert one(manifests, "Pod")["spec"]["serviceAccountName"] == "mine"
+
+
+@pytest.mark.parametrize("name", ["defaults", "all on"])
+def test_the_release_is_tested_from_where_the_operator_stands(render: Render, name: str) -> None:
+    """`helm test` runs `foresize doctor` with the operator's image, account, settings, files and restrictions."""
+    manifests = render(SCENARIOS[name])
+    pod, operator = one(manifests, "Pod"), one(manifests, "Deployment")["spec"]["template"]["spec"]
+    [asked], [runs] = pod["spec"]["containers"], operator["containers"]
+
+    assert pod["metadata"]["annotations"]["helm.sh/hook"] == "test"
+    assert asked["args"] == ["doctor"]
+    assert pod["spec"]["restartPolicy"] == "Never"
+    for same in ("image", "env", "volumeMounts", "securityContext"):
+        assert asked[same] == runs[same]
+    for same in ("serviceAccountName", "volumes", "securityContext"):
+        assert pod["spec"][same] == operator[same]
+    selectors = (each["spec"].get("selector") for each in manifests if each["kind"] == "Service")
+    assert not [each for each in selectors if each.items() <= pod["metadata"]["labels"].items()]
 
 
 @pytest.mark.parametrize(
@@ -275,7 +294,7 @@ def test_every_value_is_documented_and_in_the_schema() -> None:
 
 def test_every_value_is_used() -> None:
     """No value stands in values.yaml that no template reads."""
-    templates = "\n".join(path.read_text() for path in (CHART / "templates").iterdir())
+    templates = "\n".join(path.read_text() for path in (CHART / "templates").rglob("*.*"))
     for short, long in SHORTHANDS.items():
         templates = templates.replace(f"${short}.", f".Values.{long}.")
     used = set(re.findall(r"\.Values\.([A-Za-z.]+)", templates))

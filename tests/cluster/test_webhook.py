@@ -13,7 +13,11 @@ import pytest
 
 from births import HASH, Births, container, controller, job, pod, sizes_of
 from foresize_dev import helm, workloads
+from foresize_dev import prometheus as prometheuses
 from foresize_dev.cluster import Cluster
+from foresize_dev.dashboards import files
+from foresize_dev.dashboards.operator import OPERATOR
+from foresize_dev.prometheus import Options
 from foresize_dev.waiting import wait_for
 from foresize_dev.webhook_process import NAME, Webhook
 from foresize_dev.workloads import Memhog
@@ -62,6 +66,21 @@ def test_each_kind_of_workload_has_its_pods_sized(cluster: Cluster, births: Birt
 
         assert (app, sizes_of(started)) == (app, {"app": ("40Mi", "60Mi")})
         assert (app, workloads.limit_bytes(started)) == (app, 60 * MI)
+
+
+def test_its_panels_on_the_dashboard_show_something(cluster: Cluster, births: Births, replicas: list[Webhook]) -> None:
+    """What a real Prometheus scrapes of both replicas while pods are created answers every query about them."""
+    births.publish({"Deployment/web": {"app": SIZE}})
+    asked = [promql for promql in files.questions(OPERATOR).values() if "foresize_webhook" in promql]
+    targets = {each.name: f"127.0.0.1:{each.probe_port}" for each in replicas}
+    server = prometheuses.start(cluster.state, Options(scrape_interval_s=1, targets=targets), name="watcher")
+    try:
+        with Stream(births):
+            wait_for("data in each panel", lambda: all(map(server.has_numbers, asked)), 40, every_s=1)
+    finally:
+        server.stop()
+
+    assert len(asked) == 4
 
 
 def test_without_the_webhook_pods_start_with_their_own_sizes(

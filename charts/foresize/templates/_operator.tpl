@@ -1,0 +1,104 @@
+{{/* What the operator's container and that of `helm test` have in common. */}}
+{{- define "foresize.environment" -}}
+{{- $operator := .Values.operator }}
+{{- $prometheus := .Values.prometheus -}}
+- name: FORESIZE_OPERATOR_NAMESPACE
+  value: {{ .Release.Namespace }}
+- name: FORESIZE_PROMETHEUS_URL
+  value: {{ $prometheus.url | quote }}
+- name: FORESIZE_PROMETHEUS_MATCHERS
+  value: {{ $prometheus.matchers | quote }}
+- name: FORESIZE_PROMETHEUS_TIMEOUT
+  value: {{ $prometheus.timeout | quote }}
+{{- if $prometheus.tokenSecret.name }}
+- name: FORESIZE_PROMETHEUS_TOKEN_FILE
+  value: /etc/foresize/prometheus-token/{{ $prometheus.tokenSecret.key }}
+{{- end }}
+{{- if $prometheus.caConfigMap.name }}
+- name: FORESIZE_PROMETHEUS_CA_FILE
+  value: /etc/foresize/prometheus-ca/{{ $prometheus.caConfigMap.key }}
+{{- end }}
+- name: FORESIZE_NAMESPACES
+  value: {{ join "," $operator.namespaces | quote }}
+- name: FORESIZE_ALLOW_KUBE_SYSTEM
+  value: {{ $operator.allowKubeSystem | quote }}
+- name: FORESIZE_TICK
+  value: {{ $operator.tick | quote }}
+- name: FORESIZE_REFIT_INTERVAL
+  value: {{ $operator.refitInterval | quote }}
+- name: FORESIZE_FIT_WORKERS
+  value: {{ $operator.fitWorkers | quote }}
+- name: FORESIZE_ENGINE
+  value: {{ .Values.forecaster.engine | quote }}
+- name: FORESIZE_DASK_ADDRESS
+  value: {{ .Values.forecaster.daskAddress | quote }}
+- name: FORESIZE_EVICTIONS_PER_HOUR
+  value: {{ ternary .Values.evictions.perHour 0 .Values.evictions.enabled | quote }}
+- name: FORESIZE_EVICTIONS_PER_NODE_HOUR
+  value: {{ .Values.evictions.perNodeHour | quote }}
+- name: FORESIZE_EVICTIONS_PER_WORKLOAD_HOUR
+  value: {{ .Values.evictions.perWorkloadHour | quote }}
+- name: FORESIZE_EVICT_SINGLE_REPLICAS
+  value: {{ .Values.evictions.singleReplicas | quote }}
+- name: FORESIZE_LEASE_DURATION
+  value: {{ $operator.leaseDuration | quote }}
+- name: FORESIZE_METRICS_PORT
+  value: "8080"
+- name: FORESIZE_METRICS_CONTAINERS
+  value: {{ .Values.metrics.containers | quote }}
+- name: FORESIZE_PROBE_PORT
+  value: "8081"
+- name: FORESIZE_LOG_FORMAT
+  value: {{ $operator.logFormat | quote }}
+- name: FORESIZE_LOG_LEVEL
+  value: {{ $operator.logLevel | quote }}
+# The root is read-only: what libraries cache goes where it may be lost.
+- name: HOME
+  value: /tmp
+- name: MPLCONFIGDIR
+  value: /tmp/matplotlib
+{{- with $operator.extraEnv }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "foresize.volumeMounts" -}}
+{{- $operator := .Values.operator }}
+{{- $prometheus := .Values.prometheus -}}
+- name: tmp
+  mountPath: /tmp
+{{- if $prometheus.tokenSecret.name }}
+- name: prometheus-token
+  mountPath: /etc/foresize/prometheus-token
+  readOnly: true
+{{- end }}
+{{- if $prometheus.caConfigMap.name }}
+- name: prometheus-ca
+  mountPath: /etc/foresize/prometheus-ca
+  readOnly: true
+{{- end }}
+{{- with $operator.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
+{{- end }}
+
+{{- define "foresize.volumes" -}}
+{{- $operator := .Values.operator }}
+{{- $prometheus := .Values.prometheus -}}
+- name: tmp
+  emptyDir:
+    sizeLimit: {{ $operator.tmpSize }}
+{{- with $operator.extraVolumes }}
+{{ toYaml . }}
+{{- end }}
+{{- with $prometheus.tokenSecret.name }}
+- name: prometheus-token
+  secret:
+    secretName: {{ . }}
+{{- end }}
+{{- with $prometheus.caConfigMap.name }}
+- name: prometheus-ca
+  configMap:
+    name: {{ . }}
+{{- end }}
+{{- end }}
