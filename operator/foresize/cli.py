@@ -1,4 +1,7 @@
-"""The command line: run the operator, replay history, explain a size. Errors of use are a sentence and exit code 2."""
+"""Memory sizes from forecasts: check a cluster, simulate policies, explain sizes, run the operator.
+
+Errors of use are a sentence and exit code 2.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +23,33 @@ from foresize.config.settings import FIELDS, Field, Settings, SettingsProblem
 from foresize.config.words import plain
 from foresize.reading import FAILED, USAGE, refuse
 
+PLUGIN = "kubectl-foresize"
+NO_FILES = 4
+"""Directive of cobra, kubectl's command line, for what is completed by words alone."""
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-for each in (reading.doctor, reading.simulate, reading.diff):
+for each in (reading.doctor, reading.simulate, reading.diff, reading.report):
     app.command()(each)
 app.add_typer(reading.migrations, name="migrate")
 
 
 def main() -> None:
-    """The `foresize` program."""
-    app()
+    """The `foresize` program, and `kubectl foresize`."""
+    as_plugin = Path(sys.argv[0]).name.startswith(PLUGIN)
+    app(prog_name="kubectl foresize" if as_plugin else "foresize")
+
+
+def complete() -> None:
+    """The program `kubectl_complete-foresize`: what may follow, a line each, as kubectl asks its plugins for."""
+    words = ["foresize", *sys.argv[1:]]
+    os.environ |= {
+        "_FORESIZE_COMPLETE": "complete_bash",
+        "COMP_WORDS": " ".join(words),
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    try:
+        app(prog_name="foresize")
+    finally:
+        typer.echo(f":{NO_FILES}")
 
 
 @app.command()

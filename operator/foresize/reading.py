@@ -7,6 +7,7 @@ import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
@@ -112,6 +113,33 @@ def diff(  # noqa: PLR0913 - as above
     show(output, found.as_dict(), lambda: shown(found))
     if found.changes:
         sys.exit(DIFFERENT)
+
+
+def report(
+    *,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only of this one; else of all.")] = "",
+    html: Annotated[Path | None, typer.Option(help="Write a page for people there.", metavar="FILE")] = None,
+    output: Output = Format.TABLE,
+    timeout: Timeout = "1m",
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Say what is saved of requests, what more could be, and which workloads are at risk.
+
+    The page is one file that fetches nothing, to be mailed or kept.
+    """
+    from foresize.commands.standing import NotReportedError, standing  # noqa: PLC0415 - as above
+    from foresize.commands.standingpage import html as as_page  # noqa: PLC0415 - as above
+    from foresize.commands.standingpage import table  # noqa: PLC0415 - as above
+
+    try:
+        found = in_time(timeout, lambda: standing(namespace, kubeconfig))
+        if html is not None:
+            html.write_text(as_page(found), encoding="utf-8")
+    except NotReportedError as error:
+        refuse(str(error), error.code)
+    except OSError as error:
+        refuse(f"--html: {html}: {error.strerror}", USAGE)
+    show(output, found.as_dict(), lambda: table(found))
 
 
 migrations = typer.Typer(no_args_is_help=True, help="Turn what other tools have into policies. Writes nothing.")
