@@ -188,7 +188,8 @@ def _of_container(row: Row, now_s: float) -> Iterator[Risk]:
 
     told = row.told
     if _wanted(row).is_at_risk:
-        words = f"a peak of {told['peak']} is forecast for {told.get('peakAt')}, its limit is {told['limit']}"
+        when = told.get("peakAt", "the next run")
+        words = f"a peak of {told['peak']} is forecast for {when}, its limit is {told['limit']}"
         yield risk(SEVERE, "LimitBelowPeak", words)
     if "timeToLimit" in told:
         words = f"it grows by {told.get('growthPerDay')} a day and reaches its limit in {told['timeToLimit']}"
