@@ -11,10 +11,10 @@ from dataclasses import dataclass, field, replace
 
 from foresize_forecast import canary, ladder
 from foresize_forecast.choices import REQUEST_HEADROOM, highest, in_use_bytes
-from foresize_forecast.pauses import doubling_s
 from foresize_forecast.podroom import PodChange, within_room
 from foresize_forecast.pods import ContainerView, PodView, ResizePhase, Room
 from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.refusals import keeps_requests, refusal
 from foresize_forecast.sizes import MIB, QosClass, Size, WorkloadPolicy, rounded_up
 from foresize_forecast.state import Attempt, Canary
 
@@ -33,9 +33,6 @@ HEALING_BYTES = MIB // 2
 """What a limit is written less, where it may not have reached the kernel: another value, and as good."""
 HEALING_PAUSE_S = 10
 """How long is waited for it to arrive, in one run of a container: it does within a second."""
-FIRST_PAUSE_S = 30
-"""After a refusal; it doubles with each further one, up to `LONGEST_PAUSE_S`."""
-LONGEST_PAUSE_S = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,15 +117,16 @@ def attempt(pod: PodView, before: Attempt | None, asks: PodChange, now_s: float)
     known = before or Attempt(now_s)
     contested = known.overwritten if now_s - known.at_s < CONTEST_PAUSE_S else 0
     overwritten = contested + is_overwritten(pod, before, now_s)
-    return replace(known, at_s=now_s, asked=dict(asks.sizes), overwritten=overwritten)
+    return replace(known, at_s=now_s, asked=dict(asks.sizes), overwritten=overwritten, done=False)
 
 
 def is_overwritten(pod: PodView, before: Attempt | None, now_s: float) -> bool:
     """Whether somebody else has changed the sizes that the last resize asked for.
 
-    Only once the watch has surely told of that resize itself.
+    Only once the watch has surely told of that resize itself. One that was perhaps never sent, because the operator was
+    killed, has been changed by nobody.
     """
-    if before is None or before.failures or now_s - before.at_s < CONTEST_GRACE_S:
+    if before is None or before.failures or not before.done or now_s - before.at_s < CONTEST_GRACE_S:
         return False
     return any(not _is(view.size, before.asked[view.name]) for view in pod.containers if view.name in before.asked)
 
@@ -149,14 +147,6 @@ def _contest(pod: PodView, needs: PodNeeds) -> Blocked | None:
     return Blocked(Obstacle.CONTESTED, f"{who} changes what Foresize writes: leave its memory to one of the two")
 
 
-def after_refusal(attempt: Attempt | None, message: str, now_s: float) -> Attempt:
-    """The memory of a resize that was refused or given up: tried again after a pause that doubles up to an hour."""
-    before = attempt or Attempt(now_s)
-    failures = before.failures + 1
-    pause_s = doubling_s(failures, FIRST_PAUSE_S, LONGEST_PAUSE_S)
-    return replace(before, at_s=now_s, failures=failures, message=message, wait_until_s=now_s + pause_s)
-
-
 def _fitted(pod: PodView, container: ContainerView, needs: PodNeeds) -> Size:
     """The target as this container can have it: proven, above its use, a limit kept where it cannot be removed.
 
@@ -169,6 +159,7 @@ def _fitted(pod: PodView, container: ContainerView, needs: PodNeeds) -> Size:
     in_use = None if blind else rounded_up(used or 0)
     lowest = None if blind else in_use_bytes(used)
     request = _not_lowered_below(in_use, container.size.request_bytes, target.request_bytes)
+    request = container.size.request_bytes if keeps_requests(needs.attempt, needs.now_s) else request
     limit = container.size.limit_bytes if target.limit_bytes is None else target.limit_bytes
     kept = canary.least_bytes(needs.canaries.get(container.name), pod.uid, container.size.limit_bytes)
     limit = limit if limit is None else max(limit, kept)
@@ -238,8 +229,8 @@ def _obstacle(pod: PodView, sizes: Mapping[str, Size], needs: PodNeeds) -> Block
         return Blocked(Obstacle.NODE_CANNOT_RESIZE, needs.room.node_cannot_resize)
     if found := unpatchable(pod, sizes):
         return found
-    if needs.attempt and needs.now_s < needs.attempt.wait_until_s:
-        return Blocked(Obstacle.REFUSED, needs.attempt.message)
+    if needs.attempt and needs.now_s < needs.attempt.wait_until_s and not keeps_requests(needs.attempt, needs.now_s):
+        return refusal(needs.attempt.message)
     if found := _contest(pod, needs):
         return found
     return _resize_under_way(pod, sizes)

@@ -124,6 +124,8 @@ class Attempt:
     """The sizes asked for, by container."""
     overwritten: int = 0
     """How often somebody else had changed them when the next ones were asked for."""
+    done: bool = False
+    """Whether the API server has accepted it: what was only about to be asked for, nobody has changed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ def _dump_attempt(attempt: Attempt) -> dict[str, Any]:
             "waitUntil": attempt.wait_until_s,
             "asked": {name: _dump_size(size) for name, size in sorted(attempt.asked.items())},
             "overwritten": attempt.overwritten,
+            "done": attempt.done,
         }
     )
 
@@ -92,6 +93,7 @@ def _load_attempt(stored: Mapping[str, Any]) -> Attempt:
         stored.get("waitUntil", 0.0),
         {name: _load_size(size) for name, size in stored.get("asked", {}).items()},
         stored.get("overwritten", 0),
+        stored.get("done", False),
     )
 
 

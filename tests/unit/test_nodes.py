@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from builders import container, mi, pod, size
-from foresize.cluster.nodes import allocatable_bytes, cannot_resize
+from foresize.cluster.nodes import INSTEAD, allocatable_bytes, cannot_resize
 from foresize_forecast.podroom import PodChange, within_room
 from foresize_forecast.pods import Room
 from foresize_forecast.reasons import Blocked, Obstacle
@@ -17,8 +17,8 @@ from foresize_forecast.reasons import Blocked, Obstacle
         ("v1.33.0", "linux", ""),
         ("v1.36.3", "linux", ""),
         ("v2.0.0", "linux", ""),
-        ("v1.32.11-eks-1a2b", "linux", "its node's kubelet is v1.32.11-eks-1a2b: resizing pods needs 1.33"),
-        ("v1.36.3", "windows", "its node runs Windows, where pods cannot be resized"),
+        ("v1.32.11-eks-1a2b", "linux", f"its node's kubelet is v1.32.11-eks-1a2b: resizing pods needs 1.33; {INSTEAD}"),
+        ("v1.36.3", "windows", f"its node runs Windows, where pods cannot be resized: {INSTEAD}"),
         ("", "", ""),
         ("unknown", "linux", ""),
     ],

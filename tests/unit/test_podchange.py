@@ -17,7 +17,6 @@ from foresize_forecast.podchange import (
     ERROR_GIVE_UP_S,
     PodNeeds,
     Proven,
-    after_refusal,
     attempt,
     change,
     way_back,
@@ -25,6 +24,7 @@ from foresize_forecast.podchange import (
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import Kill, PodView, Resize, ResizePhase, Room
 from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.refusals import after_acceptance, after_refusal
 from foresize_forecast.sizes import QosClass, Size
 from foresize_forecast.state import Attempt
 
@@ -204,6 +204,35 @@ def test_after_a_refusal_it_waits_longer_each_time() -> None:
     assert after_refusal(Attempt(NOW_S, failures=50), "", NOW_S).wait_until_s == NOW_S + 3600
 
 
+STATIC = 'Resize is infeasible for Guaranteed Pods alongside Memory Manager policy "Static"'
+SWAPPED = "In-place resize of containers with swap is not supported."
+DAY_S = 86_400
+
+
+def test_what_a_nodes_configuration_forbids_is_asked_for_once_a_day() -> None:
+    """A static memory manager refuses Guaranteed pods, in a kubelet's words as recorded; then an eviction may help."""
+    told = after_refusal(None, STATIC, NOW_S)
+
+    assert NOW_S + DAY_S == told.wait_until_s
+    assert Blocked(Obstacle.NODE_CANNOT_RESIZE, STATIC) == change(pod(), needs(attempt=told, now_s=NOW_S + DAY_S - 1))
+    assert isinstance(change(pod(), needs(attempt=told, now_s=NOW_S + DAY_S)), PodChange)
+
+
+def test_with_swap_a_limit_is_raised_and_a_request_is_kept() -> None:
+    """The kubelet refuses another request of a container that may swap: its limit still saves it from a kill."""
+    told = after_refusal(None, SWAPPED, NOW_S)
+    has = pod(container(present=size(64, 128)))
+    both = {"app": size(100, 256)}
+    made = change(has, needs(both, attempt=told, now_s=NOW_S + 1))
+
+    assert PodChange({"app": size(64, 256)}) == made
+    after = after_acceptance(attempt(has, told, made, NOW_S + 1), NOW_S + 1)
+    assert (SWAPPED, NOW_S + DAY_S, True) == (after.message, after.wait_until_s, after.done)
+    assert change(pod(container(present=size(64, 256))), needs(both, attempt=after, now_s=NOW_S + 2)) is None
+    ended = after_acceptance(after, NOW_S + DAY_S)
+    assert ("", 0.0) == (ended.message, ended.wait_until_s)
+
+
 def test_a_limit_that_never_reached_the_kernel_is_written_again() -> None:
     """A resize during back-off leaves the old limit in the cgroup; another value, half a MiB less, makes it written.
 
@@ -290,7 +319,7 @@ def test_a_patch_keeps_the_class_and_the_order_of_request_and_limit(
 
 def asked(at_s: float = NOW_S - 120, overwritten: int = 0, failures: int = 0) -> Attempt:
     """A resize to 100 MiB, at most 200."""
-    return Attempt(at_s, failures, asked={"app": size(100, 200)}, overwritten=overwritten)
+    return Attempt(at_s, failures, asked={"app": size(100, 200)}, overwritten=overwritten, done=True)
 
 
 def test_what_somebody_else_changed_is_changed_back_once() -> None:
@@ -301,7 +330,7 @@ def test_what_somebody_else_changed_is_changed_back_once() -> None:
     again = attempt(theirs, asked(), first, NOW_S)
     assert 1 == again.overwritten
 
-    later = needs({"app": size(100, 200)}, attempt=replace(again, at_s=NOW_S - 120))
+    later = needs({"app": size(100, 200)}, attempt=replace(again, at_s=NOW_S - 120, done=True))
     found = change(theirs, later)
     assert isinstance(found, Blocked)
     assert Obstacle.CONTESTED is found.obstacle
@@ -313,6 +342,7 @@ def test_what_somebody_else_changed_is_changed_back_once() -> None:
     [
         asked(at_s=NOW_S - 10, overwritten=1),  # the watch may not have told of it yet
         asked(overwritten=1, failures=1),  # it was refused, so nothing of ours is there
+        replace(asked(overwritten=1), done=False),  # it was perhaps never sent: the operator was killed
         asked(at_s=NOW_S - CONTEST_PAUSE_S, overwritten=1),  # a day later it is tried again
         Attempt(NOW_S - 120, overwritten=1),  # nothing is known of what was asked
     ],

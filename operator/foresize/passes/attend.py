@@ -26,10 +26,11 @@ from foresize.reporting.forecasts import Look, status_of
 from foresize.reporting.records import Records
 from foresize_forecast.idle import Idleness, pod_idleness
 from foresize_forecast.moves import wishes
-from foresize_forecast.podchange import after_refusal, attempt, way_back
+from foresize_forecast.podchange import attempt, way_back
 from foresize_forecast.podroom import PodChange
-from foresize_forecast.pods import PodView
+from foresize_forecast.pods import PodView, ResizePhase
 from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.refusals import after_acceptance, after_refusal, refusal
 from foresize_forecast.runreview import review_runs, run_change, with_init
 from foresize_forecast.sizes import Size, WorkloadPolicy
 from foresize_forecast.state import Attempt, WorkloadState
@@ -177,11 +178,11 @@ class Attendant:
         if order.gives_up:
             why = pod.resize.message
             self._events.warning(regarding(pod), "ResizeGivenUp", f"memory back to what is in force: {why}")
-            return after_refusal(made, why[:REMEMBERED], now_s), Blocked(Obstacle.DEFERRED, why)
+            return after_refusal(made, why[:REMEMBERED], now_s), _given_up(pod)
         words = _sentence(managed, look, order)
         logger.info("%s/%s: %s", pod.namespace, pod.name, words)
         self._events.normal(regarding(pod), "MemoryResized", words)
-        return replace(made, failures=0, message="", wait_until_s=0.0), None
+        return after_acceptance(made, now_s), None
 
     def _lock(self, key: tuple[str, str]) -> RLock:
         with self._guard:
@@ -224,6 +225,13 @@ def _unapplied(found: Review, before: WorkloadState) -> Review:
         for name, c in shown.containers.items()
     }
     return replace(found, state=replace(shown, containers=containers, waits={}))
+
+
+def _given_up(pod: PodView) -> Blocked:
+    """What stood in the way of a resize that was taken back."""
+    if pod.resize.phase is ResizePhase.DEFERRED:
+        return Blocked(Obstacle.DEFERRED, pod.resize.message)
+    return refusal(pod.resize.message)
 
 
 def _reason(look: Look, order: _Order) -> str:
