@@ -39,10 +39,14 @@ PASS = (
 
 
 class Holdup:
-    """What passes, and what is held: `allowed` has the resources of what passed, such as `pods/eviction`."""
+    """What passes, and what is held.
+
+    `allowed` has the resources of what passed, such as `pods/eviction`, and `held` the objects that did not.
+    """
 
     def __init__(self) -> None:
         self.allowed: list[str] = []
+        self.held: list[Json] = []
         self.caught = threading.Event()
         self._let_go = threading.Event()
         self._catches: Callable[[str], bool] = lambda _: False
@@ -58,11 +62,12 @@ class Holdup:
         self._catches = lambda _: False
         self._let_go.set()
 
-    def passes(self, resource: str) -> bool:
-        """Whether a request is allowed; waits where it is to be held."""
+    def passes(self, resource: str, wanted: Json) -> bool:
+        """Whether a request that makes this of an object is allowed; waits where it is to be held."""
         if not self._catches(resource):
             self.allowed.append(resource)
             return True
+        self.held.append(wanted)
         self.caught.set()
         self._let_go.wait(HELD_S)
         return False
@@ -80,7 +85,7 @@ def holding(cluster: Cluster, namespace: str, rules: Sequence[Json] = ()) -> Ite
             """Answer an AdmissionReview."""
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["request"]
             parts = (request["resource"]["resource"], request.get("subResource", ""))
-            passes = holdup.passes("/".join(filter(None, parts)))
+            passes = holdup.passes("/".join(filter(None, parts)), request.get("object") or {})
             answer = {"uid": request["uid"], "allowed": passes}
             body = {"apiVersion": "admission.k8s.io/v1", "kind": "AdmissionReview", "response": answer}
             data = json.dumps(body).encode()

@@ -90,6 +90,12 @@ class Cluster:
         for each in self.nodes:
             node.load_images(self.state, each, archive)
 
+    def restart_api(self) -> None:
+        """Start the API server anew after its end; it knows all that it knew, and appends to the audit log."""
+        options = Options()
+        hyperkube = parts.find_or_build(parts.HYPERKUBE)
+        control_plane.start_api(self.state, hyperkube, options.emulated_version, options.audit_level)
+
     def stop(self, *, keep_logs: bool = False) -> None:
         """Remove the cluster and every trace of it, but for its logs where they are wanted."""
         teardown.tear_down(self.state, keep_logs=keep_logs)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import pytest
 
@@ -14,12 +13,13 @@ from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.operator_process import Operator
 from foresize_dev.waiting import wait_for
-from foresize_dev.workloads import Memhog
 from holdup import PASS, holding
 from proofs import REPORTS, birth_sizes, deeds, resize_by_hand, resizes, see_passes, writes
 from scenes import MIB, deploy, forecast, now, past, policy, resized, sizes
 
 IGNORE = "foresize.dev/ignore=true"
+KILLS = 5
+"""Of an operator in each phase of a pass."""
 Stop = Callable[[Cluster, str], None]
 
 
@@ -104,7 +104,7 @@ def test_the_kill_switch_stops_all_writes_to_workloads(
     with _kill_switch(cluster):
         wait_for("no birth sizes", lambda: not birth_sizes(cluster, namespace), 20)
         _is_left_alone(cluster, namespace, started)
-        wait_for("the forecast to say so", lambda: _state(cluster, namespace) == "Stopped", 10)
+        wait_for("the forecast to say so", lambda: _state(cluster, namespace) == "Stopped", 20)
 
     resized(cluster, pod, lambda limit: limit > 200 * MIB)
     wait_for("birth sizes again", lambda: birth_sizes(cluster, namespace), 20)
@@ -129,16 +129,14 @@ def test_a_pod_that_opted_out_is_left_alone(
 def test_a_policy_deleted_while_the_operator_is_dead_is_forgotten(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
-    """The deletion returns at once, birth sizes go with it, and the operator that comes back writes to no workload."""
+    """The deletion returns, birth sizes go with it, and the operator that comes back writes to no workload."""
     pod = deploy(cluster, namespace)
     cluster.apply(policy(), namespace=namespace)
     started = operator(prometheus(history=past(pod, 200)).url)
     _wait_until_applied(cluster, namespace)
     started.kill()
 
-    began_s = time.monotonic()
-    cluster.kubectl("delete", "memorypolicy/p", "-n", namespace, "--timeout=20s")
-    assert time.monotonic() - began_s < 5
+    cluster.kubectl("delete", "memorypolicy/p", "-n", namespace, "--timeout=60s")  # a finalizer would keep it for ever
     since = cluster.audit.mark()
     started.forget_lease()
     started.start()
@@ -163,17 +161,19 @@ def test_a_namespace_is_deleted_while_the_operator_is_dead(
     _wait_until_applied(cluster, doomed)
     started.kill()
 
-    cluster.kubectl("delete", "namespace", doomed, "--timeout=60s")
+    cluster.kubectl("delete", "namespace", doomed, "--timeout=110s")
     with pytest.raises(ApiError, match="not found"):
         cluster.api.get(f"/api/v1/namespaces/{doomed}")
 
 
+@pytest.mark.timeout(400)
 def test_an_operator_killed_in_each_phase_of_a_pass_repeats_nothing(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
     """SIGKILL while its intent, its resize, the birth sizes, its report, the policy's status are under way: one resize.
 
-    After the last start all of it is there, and the container has never ended.
+    Five times each, and each time the same is decided. After the last start all of it is there, and the container has
+    never ended.
     """
     pod = deploy(cluster, namespace)
     server = prometheus(history=past(pod, 200))
@@ -183,17 +183,20 @@ def test_an_operator_killed_in_each_phase_of_a_pass_repeats_nothing(
     started = None
     with holding(cluster, namespace, PASS) as holdup:
         for before, phase in zip(("", "", "pods/resize", "memorysizes", ""), phases, strict=True):
-            holdup.catch(lambda asked, of=phase, first=before: asked == of and first in {"", *holdup.allowed})
-            started = started.start() if started else operator(server.url)
-            assert holdup.caught.wait(40), f"{phase} was not asked for"
-            started.kill()
-            holdup.refuse()
-            started.forget_lease()
+            for _ in range(KILLS):
+                holdup.catch(lambda asked, of=phase, first=before: asked == of and first in {"", *holdup.allowed})
+                started = started.start(wait=False) if started else operator(server.url)
+                wait_for(f"{phase} to be asked for", holdup.caught.is_set, 60, every_s=0.02)
+                started.kill()
+                holdup.refuse()
+                started.forget_lease()
         assert started is not None
         started.start()
         see_passes(started, 2)
         wait_for("its state", lambda: _state(cluster, namespace) == "Sized", 20)
 
+    decided = [sizes(each) for each in holdup.held if each["kind"] == "Pod"]
+    assert [sizes(now(cluster, pod))] * KILLS == decided
     assert 1 == len(resizes(cluster, started, namespace, since))
     assert birth_sizes(cluster, namespace)["Deployment/web"]["app"]
     after = now(cluster, pod)
@@ -209,21 +212,22 @@ def test_kills_are_remembered_by_the_next_operator(
     cluster.apply(policy(apply={"atCreation": True, "running": "InPlace"}), namespace=namespace)
     started = operator(server.url)
     see_passes(started, 1)
-    hog = Memhog({"SCHEDULE": "0s=10Mi,12s=70Mi"}, request="20Mi", limit="40Mi")
-    cluster.apply(workloads.deployment("web", hog), namespace=namespace)
+    pod = deploy(cluster, namespace, hold={"HOLD": "10Mi"}, request="20Mi", limit="40Mi")
+    with suppress(OSError):  # killed before it answers
+        workloads.hold(pod, "70Mi")
     wait_for("the kill in the MemoryForecast", lambda: _kills(cluster, namespace), 40)
     started.kill()
-    [pod] = workloads.pods(cluster, namespace, "web")
     cluster.kubectl("delete", f"pod/{pod['metadata']['name']}", "-n", namespace)
     wait_for("another pod", lambda: _others(cluster, namespace, pod), 30)
     started.forget_lease()
     started.start()
     [second] = wait_for("the new pod", lambda: _others(cluster, namespace, pod), 30)
 
-    after = resized(cluster, second, lambda limit: limit == 80 * MIB)
+    resized(cluster, second, lambda limit: limit == 80 * MIB)
+    workloads.hold(second, "70Mi")
     see_passes(started)
     assert {"40Mi"} == {kill["limit"] for kill in _kills(cluster, namespace)}
-    assert workloads.restarts(after) == 0
+    assert workloads.restarts(now(cluster, second)) == 0
 
 
 def _wait_until_applied(cluster: Cluster, namespace: str) -> None:
