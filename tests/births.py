@@ -47,6 +47,16 @@ class Births:
         command = ["apply", "--server-side", "--force-conflicts", "--namespace", self.namespace, "--filename", "-"]
         self.cluster.kubectl(*command, stdin=json.dumps(body))
 
+    def wait_for_size(self, like: Json, size: Mapping[str, str]) -> None:
+        """Wait until pods like a living one, whose container is app, are created with a size that is written."""
+        small, expected = pod(container("app", "1Mi", "1Mi")), (size["request"], size["limit"])
+        small["metadata"] |= {key: like["metadata"][key] for key in ("labels", "ownerReferences")}
+        wait_for(
+            f"pods like {like['metadata']['name']} to be born with {expected}",
+            lambda: sizes_of(self.create(small))["app"] == expected,
+            SIZED_DEADLINE_S,
+        )
+
     def wait_until_untouched(self) -> None:
         """Wait until pods of this namespace are sized no more."""
         probe = pod(container("app", "10Mi"), owner="Probe/probe")

@@ -50,6 +50,11 @@ def start_storage_and_api(state: Path, hyperkube: Path, emulated_version: str | 
     processes.start(state, "etcd", [hyperkube, "etcd", *_etcd_flags(state)])
     # Ended by itself when etcd is not there in time, so etcd first.
     wait_for("etcd", _alive_and(state, "etcd", _etcd_healthy), BOOT_DEADLINE_S, every_s=0.02)
+    start_api(state, hyperkube, emulated_version, audit_level)
+
+
+def start_api(state: Path, hyperkube: Path, emulated_version: str | None, audit_level: str) -> None:
+    """Start the API server of an etcd that runs, and wait until it says it is ready."""
     flags = [*_api_flags(state), *_audit_flags(state, audit_level), *_emulation(emulated_version)]
     processes.start(state, "kube-apiserver", [hyperkube, "kube-apiserver", *flags])
     api = admin(state)
@@ -194,6 +199,7 @@ def _controller_flags(folder: Path) -> list[str]:
         "--use-service-account-credentials",
         "--kube-api-qps=500",  # the default of 20 makes the boot take twice as long
         "--kube-api-burst=1000",
+        "--node-monitor-grace-period=10m",  # some tests' nodes have no kubelet that says it is alive
     ]
 
 

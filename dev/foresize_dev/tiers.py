@@ -6,16 +6,23 @@ cluster's tests print is shown as it comes, what the others print when they have
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
+from foresize_dev.waiting import PATIENCE
+
 CLUSTER = "tests/cluster"
 # A file stays on its cluster, and files start in the order of tests/cluster/conftest.py.
 LANES = ("--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder")
-PATIENT = ("nice", "-n", "10")
+POLITE = ("nice", "-n", "10")
 """The computing ones give way: on the cluster seconds count."""
+WAITS = "3"
+"""Three programs share two cores: what comes in time on a machine of its own may take so many times as long."""
+TIMEOUT_S = 360
+"""Of one test on a cluster, whose waits have deadlines of their own."""
 
 
 def main(python: str) -> int:
@@ -26,12 +33,13 @@ def main(python: str) -> int:
     """
     with tempfile.TemporaryFile("w+") as told:
         others = subprocess.Popen(
-            [*PATIENT, python, "-m", "pytest", f"--ignore={CLUSTER}", "-p", "no:cacheprovider"],
+            [*POLITE, python, "-m", "pytest", f"--ignore={CLUSTER}", "-p", "no:cacheprovider"],
             stdout=told,
             stderr=subprocess.STDOUT,
         )
         try:
-            cluster = subprocess.run([python, "-m", "pytest", CLUSTER, *LANES], check=False).returncode
+            asked = [python, "-m", "pytest", CLUSTER, *LANES, f"--timeout={TIMEOUT_S}"]
+            cluster = subprocess.run(asked, check=False, env={**os.environ, PATIENCE: WAITS}).returncode
             waited = others.wait()
         finally:
             others.kill()

@@ -1,10 +1,13 @@
 """Waiting with a deadline, for whoever waits: a wait that fails says what for, how long and what it saw last."""
 
+import os
 import time
 from collections.abc import Callable
 from typing import TypeVar
 
 T = TypeVar("T")
+PATIENCE = "FORESIZE_PATIENCE"
+"""Variable: how many times its deadline each wait may take, on a machine that has much else to do. 1 where not set."""
 
 
 class DeadlineError(AssertionError):
@@ -17,12 +20,13 @@ def wait_for(what: str, probe: Callable[[], T | None], deadline_s: float, every_
     Args:
         what: what is waited for, for the message of the failure.
         probe: may raise OSError, LookupError, ValueError or RuntimeError while the thing is not there yet.
-        deadline_s: seconds to wait at most.
+        deadline_s: seconds to wait at most, on a machine of its own.
         every_s: pause between two calls.
 
     Raises:
         DeadlineError: the deadline passed; the text has what the last call returned or raised.
     """
+    deadline_s *= float(os.environ.get(PATIENCE, "1"))
     end = time.monotonic() + deadline_s
     while True:
         try:

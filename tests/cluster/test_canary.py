@@ -33,7 +33,7 @@ def test_one_pod_tries_a_lower_limit_and_its_kill_spares_the_others(
     first = wait_for("a pod with a lower limit", lambda: _lowered(cluster, namespace), 60, every_s=0.1)
     see_passes(started, 1)
     assert [first["metadata"]["name"]] == [each["metadata"]["name"] for each in _all_lowered(cluster, namespace)]
-    assert "CanaryWatched" == forecast(cluster, namespace)["summary"]["state"]
+    wait_for("its forecast", lambda: forecast(cluster, namespace)["summary"]["state"] == "CanaryWatched", 20)
 
     started.kill()
     with suppress(OSError):  # killed before it answers

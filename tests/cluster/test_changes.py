@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from births import Births
 from crowding import SECOND, opened
 from foresize_dev import workloads
 from foresize_dev.cluster import Cluster
@@ -53,7 +54,7 @@ def test_a_stuck_rollout_is_raised_and_not_lowered_and_a_new_name_starts_anew(
     assert ("64Mi", "128Mi") == (request, limit)
     assert not any(each.name == born["metadata"]["name"] for each in resizes(cluster, started, namespace, since))
     assert "app" not in birth_sizes(cluster, namespace).get("Deployment/web", {})
-    assert "True" == condition(cluster, namespace, "Ready")["status"]
+    wait_for("the policy to be ready", lambda: condition(cluster, namespace, "Ready").get("status") == "True", 20)
 
 
 def test_a_drained_node_loses_no_size(
@@ -70,9 +71,10 @@ def test_a_drained_node_loses_no_size(
         for each in drained:
             resized(cluster, each, lambda limit: limit > 200 * MIB)
         entry = wait_for("birth sizes", lambda: birth_sizes(cluster, namespace).get("Deployment/web"), 20)
+        Births(cluster, namespace).wait_for_size(pod, entry["app"])
         since = cluster.audit.mark()
         with _cordoned(cluster, SECOND):
-            cluster.kubectl("drain", SECOND, "--pod-selector=app=web", "--ignore-daemonsets", "--timeout=60s")
+            cluster.kubectl("drain", SECOND, "--pod-selector=app=web", "--ignore-daemonsets", "--timeout=110s")
             both = workloads.wait_until_ready(cluster, namespace, "web", 2)
             see_passes(started)
 
@@ -80,7 +82,7 @@ def test_a_drained_node_loses_no_size(
     assert {"app"} == {each["metadata"]["annotations"]["foresize.dev/sized-at-creation"] for each in both}
     assert {(entry["app"]["request"], entry["app"]["limit"])} == {sizes(each) for each in both}
     assert [] == resizes(cluster, started, namespace, since)
-    assert "True" == condition(cluster, namespace, "Ready")["status"]
+    wait_for("the policy to be ready", lambda: condition(cluster, namespace, "Ready").get("status") == "True", 20)
 
 
 @contextmanager

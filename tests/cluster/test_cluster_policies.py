@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from births import Births
 from foresize_dev import workloads
 from foresize_dev.api import ApiError
 from foresize_dev.cluster import Cluster
@@ -43,6 +44,7 @@ def test_a_policy_of_the_cluster_is_followed_in_labelled_namespaces(
     for each, pod in pods.items():
         resized(cluster, pod, lambda limit: limit > 200 * MIB)
         entry = wait_for("an entry in MemorySizes", lambda at=each: birth_sizes(cluster, at).get("Deployment/web"), 20)
+        Births(cluster, each).wait_for_size(pod, entry["app"])
         two = workloads.deployment("web", workloads.Memhog({"HOLD": "40Mi"}, "64Mi", "128Mi", replicas=2))
         cluster.apply(two, namespace=each)
         both = workloads.wait_until_ready(cluster, each, "web", 2)

@@ -20,6 +20,7 @@ Json = dict[str, Any]
 MOVES = {"atCreation": True, "running": "InPlaceOrEvict"}
 AT_ONCE = {"after": "1s"}
 EVICTION = "pods/eviction"
+FITS = "fits on 1 node; worst fit is node-2"
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 
 
@@ -45,7 +46,7 @@ def test_a_pod_without_room_on_its_node_moves_to_another_with_its_new_size(
         assert 1 == wait_for("the count", lambda: _policy(cluster, namespace).get("evictionsLastHour"), 20)
         last = wait_for("the report", lambda: forecast(cluster, namespace).get("lastEviction"), 20)
         assert ("NodeFull", "node-1") == (last["reason"], last["node"])
-        assert any("fits on 1 node; worst fit is node-2" in note for note in events(cluster, namespace, "PodEvicted"))
+        wait_for("its Event", lambda: any(FITS in note for note in events(cluster, namespace, "PodEvicted")), 20)
 
 
 def test_what_holds_an_eviction_is_said_and_nothing_is_evicted_twice(
@@ -101,7 +102,7 @@ def test_what_holds_an_eviction_is_said_and_nothing_is_evicted_twice(
         # The other of the two may have followed; none went twice, and no replacement went.
         assert len(set(gone)) == len(gone)
         assert set(gone) <= before
-        assert len(gone) == wait_for("the count", lambda: _policy(cluster, namespace).get("evictionsLastHour"), 20)
+        wait_for("the count", lambda: _policy(cluster, namespace).get("evictionsLastHour") == len(gone), 20)
 
 
 def test_a_leak_is_restarted_before_the_kernel_does(
@@ -155,7 +156,7 @@ def _uids(evictions: list[Write]) -> list[str]:
 
 def _die_when_caught(operator: Operator, holdup: Holdup) -> None:
     """Kill it while the API server lets its request wait; the request comes to nothing."""
-    assert holdup.caught.wait(40)
+    wait_for("a request that is held", holdup.caught.is_set, 40, every_s=0.02)
     operator.kill()
     holdup.refuse()
 

@@ -69,9 +69,9 @@ def test_prometheus_has_past_and_present(cluster: Cluster, namespace: str, prome
     assert (float(first["value"][1]), float(third["value"][1])) == (50 * MI, 70 * MI)
 
     live = f'{backfill.WORKING_SET}{{namespace="{namespace}",pod="{pod["metadata"]["name"]}",container="app"}}'
-    [now] = server.wait_for_samples(live)
+    [now] = server.wait_for_samples(f"{live} >= {40 * MI}")  # the kubelet's own samples may be older than the pod
 
-    assert 40 * MI <= float(now["value"][1]) <= 60 * MI
+    assert float(now["value"][1]) <= 60 * MI
     assert now["metric"]["node"] == "node-1"
 
 

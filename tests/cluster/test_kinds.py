@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from births import HASH
+from births import HASH, Births
 from foresize_dev import workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
@@ -86,6 +86,7 @@ def test_an_argo_rollouts_pods_are_resized_and_born_sized(
 
     resized(cluster, pod, lambda limit: limit > 200 * MIB)
     entry = wait_for("an entry in MemorySizes", lambda: birth_sizes(cluster, namespace).get("Rollout/web"), 20)
+    Births(cluster, namespace).wait_for_size(pod, entry["app"])
     started.kill()
     cluster.kubectl("scale", f"replicaset/web-{HASH}", "--replicas=2", "-n", namespace)
     both = workloads.wait_until_ready(cluster, namespace, "web", 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from births import Births
 from foresize_dev import workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
@@ -24,7 +25,7 @@ def test_a_limit_below_the_forecast_peak_is_raised_in_place(
     assert (
         pod["status"]["containerStatuses"][0]["containerID"] == after["status"]["containerStatuses"][0]["containerID"]
     )
-    note = wait_for("an Event about the resize", lambda: events(cluster, namespace, "MemoryResized"), 10)[0]
+    note = wait_for("an Event about the resize", lambda: events(cluster, namespace, "MemoryResized"), 20)[0]
     assert "MemoryPolicy p" in note
     assert "a peak of" in note
 
@@ -86,6 +87,7 @@ def test_a_new_pod_is_born_with_the_forecasts_size(
     entry = wait_for(
         "an entry in MemorySizes", lambda: cluster.api.get(path)["spec"]["sizes"].get("Deployment/web"), 20
     )
+    Births(cluster, namespace).wait_for_size(pod, entry["app"])
     started.kill()
     cluster.kubectl("scale", "deployment/web", "--replicas=2", "-n", namespace)
     pods = workloads.wait_until_ready(cluster, namespace, "web", 2)

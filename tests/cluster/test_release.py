@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from foresize_dev import helm, workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
@@ -11,6 +13,7 @@ from proofs import birth_sizes, deeds, see_passes
 from releases import release
 from scenes import MIB, deploy, now, past, policy, resized, sizes
 
+Json = dict[str, Any]
 SWITCH = ("configmap", "foresize-kill-switch", "-n", helm.NAMESPACE)
 
 
@@ -39,6 +42,7 @@ def test_a_release_under_the_kill_switch_gives_all_back(
     since = cluster.audit.mark()
     cluster.kubectl("create", *SWITCH, "--from-literal=stop=true")
     try:
+        wait_for("birth sizes to go first", lambda: not birth_sizes(cluster, namespace), 20)
         code, words = release(cluster, "--all", "-n", namespace)
         assert code == 0, words
         cluster.kubectl("delete", "memorypolicies", "--all", "-n", namespace)
@@ -75,7 +79,12 @@ def test_a_release_after_the_operator_is_gone(
     assert f"pod {busy['metadata']['name']} keeps its size: " in words
     assert sizes(now(cluster, idle)) == ("64Mi", "128Mi")
     assert sizes(now(cluster, busy)) == before
-    assert [each for each in now(cluster, busy)["status"]["conditions"] if each["type"].startswith("PodResize")] == []
+    wait_for("no resize to be waiting", lambda: not _waiting(cluster, busy), 20)
     written = [write.resource for write in deeds(cluster, started, namespace, since)]
     assert written[0] == "memorysizes"
     assert set(written[1:]) == {"pods/resize"}
+
+
+def _waiting(cluster: Cluster, pod: Json) -> list[Json]:
+    """What a pod's status says of a resize that is not done."""
+    return [each for each in now(cluster, pod)["status"]["conditions"] if each["type"].startswith("PodResize")]

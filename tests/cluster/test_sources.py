@@ -16,7 +16,7 @@ from foresize_dev.operator_process import Operator
 from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
 from gate import before
-from proofs import resize_by_hand, resizes, see_passes
+from proofs import counter, resize_by_hand, resizes, see_passes
 from scenes import MIB, condition, deploy, forecast, now, past, policy, resized, sizes
 
 Json = dict[str, Any]
@@ -107,18 +107,21 @@ def test_no_such_metric_is_said(
     assert 'for cluster="nowhere"; is the kubelet\'s /metrics/cadvisor scraped?' in missing["message"]
     see_passes(started)
     assert sizes(now(cluster, pod)) == ("64Mi", "128Mi")
-    wait_for("the forecast to say so", lambda: forecast(cluster, namespace)["summary"]["state"] == "NoForecast", 10)
+    wait_for("the forecast to say so", lambda: forecast(cluster, namespace)["summary"]["state"] == "NoForecast", 20)
 
 
 def test_a_killed_container_is_resized_as_soon_as_it_runs(
     cluster: Cluster, namespace: str, operator: StartOperator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """From the status that tells of the restart to the answer to the resize, by the API server's own clock."""
+    """From the status that tells of the restart to the answer to the resize, by the API server's own clock.
+
+    Passes are half a minute apart here: no pass does it.
+    """
     since = cluster.audit.mark()
     names = [f"web-{number}" for number in range(4)]
     cluster.apply(*(policy(name, target=name) for name in names), namespace=namespace)
-    started = operator(NOBODY)
-    see_passes(started, 1)
+    started = operator(NOBODY, tick="30s")
+    wait_for("a first pass", lambda: counter(started, "foresize_pass_seconds_count", 'step="write"'), 20)
     cluster.apply(*(workloads.deployment(name, HUNGRY) for name in names), namespace=namespace)
     for name in names:
         wait_for(f"{name} at 160 MiB", lambda name=name: _at_limit(cluster, namespace, name, 160 * MIB), 90)
@@ -132,7 +135,7 @@ def test_a_killed_container_is_resized_as_soon_as_it_runs(
         told = f"median {statistics.median(waits_ms):.0f}, {min(waits_ms):.0f} to {max(waits_ms):.0f} ms"
         print(f"\nfrom Running after a kill to the resize: {told} ({len(waits_ms)} kills)")  # noqa: T201 - a figure to read
     assert len(waits_ms) == 2 * len(names)
-    assert statistics.median(waits_ms) < 2000  # the machine may be busy; 100 is what is meant
+    assert statistics.median(waits_ms) < 10_000  # the machine may be busy; 100 is what is meant
 
 
 def _is_held(cluster: Cluster, started: Operator, pod: Json) -> None:

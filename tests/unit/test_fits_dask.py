@@ -103,6 +103,10 @@ def test_a_worker_killed_midway_loses_nothing(fits: DaskFits) -> None:
 
 def test_few_jobs_are_under_way_at_a_time(fits: DaskFits) -> None:
     """However many containers there are, the operator and the scheduler hold few: two jobs for each of two workers."""
+    # One that was killed by the test before may be on its way back.
+    began_s = time.monotonic()
+    while len({each.message for each in asked(fits, "slow", "slow")}) < 2:
+        assert time.monotonic() < began_s + 60, "no second worker in 60 s"
     taken: list[int] = []
     answers = fits.each(told_of(jobs_of(history(*["slow"] * 12), WISHES * 12), taken))
 
@@ -179,12 +183,12 @@ def elsewhere(tmp_path: Path) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 def test_a_fit_that_hangs_harms_no_other(elsewhere: tuple[subprocess.Popen[str], str]) -> None:
     """After its deadline a fit is given up and its worker started anew; the others are made meanwhile."""
-    fits = DaskFits(elsewhere[1], deadline_s=3, work=fitjobs.told)
+    fits = DaskFits(elsewhere[1], deadline_s=8, work=fitjobs.told)
     answers = asked(fits, "endless", "two", "three", "four")
     fits.close()
 
     assert [FIT_FAILED, "two", "three", "four"] == [answer.reason for answer in answers]
-    assert "its fit did not end in 3 s; it is tried again at the next refit" == answers[0].message
+    assert "its fit did not end in 8 s; it is tried again at the next refit" == answers[0].message
 
 
 def test_a_scheduler_that_is_lost_refuses_what_it_had(

@@ -152,7 +152,7 @@ def test_it_answers_on_after_it_was_told_to_end(tmp_path: Path) -> None:
     for name, data in (("ca.crt", authority), ("token", b"t"), ("tls.crt", pair.certificate), ("tls.key", pair.key)):
         (tmp_path / name).write_bytes(data)
     port, probe_port = free_port(), free_port()
-    flags = [f"--port={port}", f"--probe-port={probe_port}", "--drain=1s"]
+    flags = [f"--port={port}", f"--probe-port={probe_port}", "--drain=5s"]
     folders = [f"--account-folder={tmp_path}", f"--certificate-folder={tmp_path}"]
     environment = {
         "PYTHONPATH": os.pathsep.join(sys.path),
