@@ -1,15 +1,22 @@
-"""`foresize release` as a process, for the cluster's tests."""
+"""The chart as the cluster's tests have it, and `foresize release` as a process."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
+from typing import Any
 
 from foresize_dev import accounts, helm
 from foresize_dev.cluster import Cluster
 from foresize_dev.operator_process import ACCOUNT, PROGRAM
 from foresize_dev.places import REPOSITORY
+
+CHART: dict[str, Any] = {
+    "operator": {"enabled": False},  # it runs as a process of this machine
+    "rbac": {"templates": True},
+    "evictions": {"enabled": True},
+}
 
 
 def release(cluster: Cluster, *arguments: str) -> tuple[int, str]:

@@ -42,6 +42,7 @@ from foresize_dev.operator_process import Operator
 from foresize_dev.places import TEST_STATE
 from foresize_dev.prometheus import Prometheus
 from foresize_dev.waiting import wait_for
+from releases import CHART
 
 HERE = Path(__file__).parent
 NAMESPACE_DEADLINE_S = 20
@@ -122,8 +123,7 @@ def prometheus(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Sta
 
 @pytest.fixture(scope="session")
 def chart(cluster: Cluster) -> str:
-    on = {"rbac": {"templates": True}, "evictions": {"enabled": True}}
-    helm.install(cluster, {"operator": {"enabled": False}, **on})
+    helm.install(cluster, CHART)
     return helm.RELEASE
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from foresize_dev import helm, workloads
@@ -10,8 +12,8 @@ from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.operator_process import Operator
 from foresize_dev.waiting import wait_for
 from proofs import birth_sizes, deeds, see_passes
-from releases import release
-from scenes import MIB, deploy, now, past, policy, resized, sizes
+from releases import CHART, release
+from scenes import MIB, deploy, forecast, now, past, policy, resized, sizes
 
 Json = dict[str, Any]
 SWITCH = ("configmap", "foresize-kill-switch", "-n", helm.NAMESPACE)
@@ -33,7 +35,8 @@ def test_a_release_under_the_kill_switch_gives_all_back(
 ) -> None:
     """Refused while the operator would undo it; then both pods are back, unharmed, by two resizes and no more.
 
-    In the order of an uninstall: kill switch, release, policies deleted. Without the switch nothing changes any more.
+    In the order of an uninstall: kill switch, release, policies deleted. Without the switch nothing changes any more,
+    and after `helm uninstall` nothing is left but the CRDs and the workloads, which go on as their owners wrote them.
     """
     started = _sized(cluster, namespace, prometheus, operator)
     code, words = release(cluster, f"{namespace}/web")
@@ -56,6 +59,17 @@ def test_a_release_under_the_kill_switch_gives_all_back(
     assert birth_sizes(cluster, namespace) == {}
     written = [write.resource for write in deeds(cluster, started, namespace, since)]
     assert written == ["memorysizes", "pods/resize", "pods/resize"]
+
+    before = {pod["metadata"]["uid"] for pod in workloads.pods(cluster, namespace, "web")}
+    started.stop()
+    with _uninstalled(cluster) as installed:
+        left = cluster.kubectl("get", "--ignore-not-found", "-o", "name", "-f", "-", stdin=installed).split()
+        assert {"customresourcedefinition.apiextensions.k8s.io"} == {each.partition("/")[0] for each in left}
+        wait_for("its MemoryForecasts to be gone", lambda: not forecast(cluster, namespace), 40)
+        cluster.kubectl("scale", "deployment/web", "--replicas=3", "-n", namespace)
+        three = workloads.wait_until_ready(cluster, namespace, "web", 3)
+    assert {(("64Mi", "128Mi"), 0)} == {(sizes(pod), workloads.restarts(pod)) for pod in three}
+    assert before < {pod["metadata"]["uid"] for pod in three}
 
 
 def test_a_release_after_the_operator_is_gone(
@@ -83,6 +97,17 @@ def test_a_release_after_the_operator_is_gone(
     written = [write.resource for write in deeds(cluster, started, namespace, since)]
     assert written[0] == "memorysizes"
     assert set(written[1:]) == {"pods/resize"}
+
+
+@contextmanager
+def _uninstalled(cluster: Cluster) -> Iterator[str]:
+    """The chart is removed, and put back for the tests that follow; gives what it had installed."""
+    installed = helm.helm(cluster, "get", "manifest", helm.RELEASE, "--namespace", helm.NAMESPACE)
+    helm.uninstall(cluster)
+    try:
+        yield installed
+    finally:
+        helm.install(cluster, CHART)
 
 
 def _waiting(cluster: Cluster, pod: Json) -> list[Json]:
