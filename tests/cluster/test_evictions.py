@@ -69,8 +69,9 @@ def test_what_holds_an_eviction_is_said_and_nothing_is_evicted_twice(
     _said(cluster, namespace, "NoPlace", "1 has the taint tests=second-node, which it does not tolerate")
     only = "it is the only replica"
     _said(cluster, namespace, "SingleReplica", only, "deployment-solo")
+    cluster.apply(_everything(windows=[_closed_window()]), namespace=namespace)
+    see_passes(started, 2)  # from the second on it is known
     with opened(cluster):
-        cluster.apply(_everything(windows=[_closed_window()]), namespace=namespace)
         _said(cluster, namespace, "WindowClosed", "no window of its policy is open; the next one opens")
         cluster.apply(_everything(evictionsPerHour=0), namespace=namespace)
         _said(cluster, namespace, "BudgetSpent", "0 of 0 evictions an hour of its policy are spent")
