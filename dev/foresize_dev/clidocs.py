@@ -31,7 +31,8 @@ installation puts there, every command is also `kubectl foresize COMMAND`. In th
 Commands ask the cluster that kubectl would (`KUBECONFIG`, then `~/.kube/config`), or that of `--kubeconfig`; in a pod, its own.
 Where history is needed they read the operator's settings from its Deployment and reach its Prometheus through the API server, as
 `kubectl proxy` does: that takes the right to `get` `services/proxy` there. `--prometheus URL` asks another address directly, such as one
-of `kubectl port-forward`. Without a Deployment in `--operator-namespace` the settings are those of the environment ([settings](settings.md)).
+of `kubectl port-forward`. Without a Deployment in `--operator-namespace` the settings are those of the environment ([settings](settings.md)):
+who may read one namespace only sets `FORESIZE_NAMESPACES=shop`, and `simulate` then looks no further.
 
 ## Exit codes
 

@@ -55,6 +55,16 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Tried:
+    """One model on one container's history, for people who ask why another was taken."""
+
+    model: str
+    score: Score | None
+    """None while there is too little history for a backtest."""
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
 class _Chosen:
     """One container's model with what it would have cost and what it expects."""
 
@@ -107,9 +117,21 @@ def refusal(history: History, row: int) -> NoOutlook | None:
     return None
 
 
-def _outlooks(history: History, questions: Sequence[Question]) -> list[Outlook]:
-    """Outlooks of containers that all have a history."""
-    kinds = shapes(history)
+def tried(history: History, question: Question) -> list[Tried]:
+    """Every model that is tried on the one container of a history: the chosen one, then the others by what they cost.
+
+    Empty where the history cannot be used.
+    """
+    if refusal(history, 0) is not None:
+        return []
+    [found] = _candidates(history, shapes(history), [question])
+    chosen = _cheapest(found).model.name
+    made = [Tried(each.model.name, each.score, each.model.name == chosen) for each in found]
+    return sorted(made, key=lambda one: (not one.chosen, one.score.cost_bytes if one.score else math.inf))
+
+
+def _candidates(history: History, kinds: Sequence[Shape], questions: Sequence[Question]) -> list[list[_Chosen]]:
+    """Every model that fits the kind of each container's curve, with its backtest; the baseline first."""
     prices = np.array([question.kill_cost_bytes for question in questions])
     found: list[list[_Chosen]] = [[] for _ in questions]
     for model in dict.fromkeys((*ALWAYS, *(model for kind in ShapeKind for model in BY_SHAPE.get(kind, ())))):
@@ -120,6 +142,13 @@ def _outlooks(history: History, questions: Sequence[Question]) -> list[Outlook]:
         for at, row in enumerate(rows):
             if not tested.refused(at):
                 found[row].append(_Chosen(model, tested.score(at), tested, at))
+    return found
+
+
+def _outlooks(history: History, questions: Sequence[Question]) -> list[Outlook]:
+    """Outlooks of containers that all have a history."""
+    kinds = shapes(history)
+    found = _candidates(history, kinds, questions)
     chosen = [_cheapest(each) for each in found]
     made = _forecasts(chosen, questions, history)
     return [_assembled(history, row, kinds[row], chosen[row], made[row]) for row in range(len(questions))]

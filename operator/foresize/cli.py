@@ -27,7 +27,7 @@ PLUGIN = "kubectl-foresize"
 NO_FILES = 4
 """Directive of cobra, kubectl's command line, for what is completed by words alone."""
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-for each in (reading.doctor, reading.simulate, reading.diff, reading.report):
+for each in (reading.doctor, reading.simulate, reading.diff, reading.report, reading.explain):
     app.command()(each)
 app.add_typer(reading.migrations, name="migrate")
 
@@ -90,21 +90,6 @@ def run(**given: str) -> None:
         serve(settings)
     except NotServedError as error:
         refuse(str(error), FAILED)
-
-
-@app.command()
-def explain(
-    workload: Annotated[str, typer.Argument(metavar="NAMESPACE/WORKLOAD", help="For example shop/Deployment/web.")],
-    kubeconfig: Annotated[str | None, typer.Option(help="The cluster to ask; else as kubectl does.")] = None,
-) -> None:
-    """Say why a workload has its sizes: forecast, plan, kills, last change, what is in the way."""
-    from foresize.commands.explain import NotExplainedError, explained  # noqa: PLC0415 - as above
-
-    try:
-        for line in explained(workload, kubeconfig):
-            Console().print(Text(plain(line), "" if line.startswith(" ") else "bold"), soft_wrap=True)
-    except NotExplainedError as error:
-        refuse(str(error), error.code)
 
 
 @app.command()

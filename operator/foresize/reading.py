@@ -12,7 +12,7 @@ from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
 import yaml
-from rich.console import Console, RenderableType
+from rich.console import Console, Group, RenderableType
 from rich.text import Text
 
 from foresize.commands.deadline import TimedOutError, within
@@ -140,6 +140,47 @@ def report(
     except OSError as error:
         refuse(f"--html: {html}: {error.strerror}", USAGE)
     show(output, found.as_dict(), lambda: table(found))
+
+
+def explain(  # noqa: PLR0913 - as above
+    workload: Annotated[str, typer.Argument(metavar="NAMESPACE/WORKLOAD", help="For example shop/Deployment/web.")],
+    *,
+    models: Annotated[
+        bool, typer.Option("--models", help="Read its history: draw it, and tell every model that was tried.")
+    ] = False,
+    html: Annotated[Path | None, typer.Option(help="Write a page there, with its history.", metavar="FILE")] = None,
+    prometheus: Prometheus = "",
+    operator_namespace: OperatorNamespace = "foresize",
+    output: Output = Format.TABLE,
+    timeout: Timeout = "2m",
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Say why a workload has its sizes: forecast, plan, kills, last change, what is in the way.
+
+    With its history, also the models that were rejected and what they would have cost.
+    """
+    from foresize.commands.explain import NotExplainedError, explained, key_of  # noqa: PLC0415 - as above
+    from foresize.commands.explainpage import html as as_page  # noqa: PLC0415 - as above
+    from foresize.commands.explainpage import lines  # noqa: PLC0415 - as above
+    from foresize.commands.lookback import looked_back  # noqa: PLC0415 - as above
+    from foresize.commands.surroundings import Place  # noqa: PLC0415 - as above
+    from foresize.kube.kubeapi import connect  # noqa: PLC0415 - as above
+
+    def found() -> Any:  # noqa: ANN401 - a MemoryForecast, and its workload's past where that is asked for
+        forecast = explained(workload, kubeconfig)
+        place = Place(operator_namespace, prometheus, kubeconfig)
+        asked = models or html is not None
+        return forecast, looked_back(connect(kubeconfig), place, key_of(forecast)) if asked else None
+
+    try:
+        forecast, past = in_time(timeout, found)
+        if html is not None:
+            html.write_text(as_page(forecast, past), encoding="utf-8")
+    except NotExplainedError as error:
+        refuse(str(error), error.code)
+    except OSError as error:
+        refuse(f"--html: {html}: {error.strerror}", USAGE)
+    show(output, forecast, lambda: Group(*lines(forecast, past)))
 
 
 migrations = typer.Typer(no_args_is_help=True, help="Turn what other tools have into policies. Writes nothing.")

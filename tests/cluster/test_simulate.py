@@ -64,6 +64,13 @@ def test_what_is_simulated_is_what_is_then_done(
     again = wait_for("nothing left to do", lambda: _unchanged(said("diff")), 30)
     assert "No workload and no size of new pods would change at once." in again.out
 
+    page = tmp_path / "page.html"
+    settings = {"FORESIZE_PROMETHEUS_URL": server.url, "FORESIZE_NAMESPACES": namespace}
+    why = foresize(
+        cluster, "explain", f"{namespace}/web", "--models", "--html", str(page), as_operator=True, **settings
+    )
+    assert (why.code, "chosen: " in why.out, "<svg" in page.read_text()) == (0, True, True), why
+
 
 def _unchanged(said: Said) -> Said | None:
     return said if said.code == 0 else None

@@ -27,17 +27,27 @@ def test_every_command_is_in_the_table_of_what_writes() -> None:
     assert [] == [name for name in named if f"`{name}`" not in table]
 
 
-def test_kubectl_completes_the_plugin() -> None:
-    """What kubectl asks `kubectl_complete-foresize` is answered in cobra's words: a line each, then a directive."""
-    program = "from foresize.cli import complete; complete()"
+def ran(program: str, *arguments: str) -> str:
+    """What a program of the installation prints; `program` is what its entry point runs."""
     roots = os.pathsep.join(str(REPOSITORY / root) for root in ("operator", "forecaster"))
     asked = subprocess.run(
-        [sys.executable, "-c", program, "migrate", ""],
+        [sys.executable, "-c", program, *arguments],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": roots},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=100,
         check=True,
     )
+    return asked.stdout
 
-    assert ["vpa", ":4"] == asked.stdout.split()
+
+def test_kubectl_completes_the_plugin() -> None:
+    """What kubectl asks `kubectl_complete-foresize` is answered in cobra's words: a line each, then a directive."""
+    assert ["vpa", ":4"] == ran("from foresize.cli import complete; complete()", "migrate", "").split()
+
+
+def test_the_plugin_speaks_of_itself_as_one() -> None:
+    """Under its name as a plugin the program tells its users what to type there."""
+    program = "import sys; sys.argv[0] = '/bin/kubectl-foresize'; from foresize.cli import main; main()"
+
+    assert "Usage: kubectl foresize doctor" in ran(program, "doctor", "--help")

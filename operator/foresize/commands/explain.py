@@ -25,8 +25,8 @@ class NotExplainedError(Exception):
         self.code = code
 
 
-def explained(workload: str, kubeconfig: str | None) -> list[str]:
-    """The sizes of `NAMESPACE/[KIND/]NAME` and what is behind them.
+def explained(workload: str, kubeconfig: str | None) -> Json:
+    """The MemoryForecast of `NAMESPACE/[KIND/]NAME`.
 
     Raises:
         NotExplainedError: the name is malformed (code 2), or the cluster has no forecast of it (code 1).
@@ -40,13 +40,19 @@ def explained(workload: str, kubeconfig: str | None) -> list[str]:
         for kind in parts[1:-1] or KINDS:
             where = f"namespaces/{quote(namespace, safe='')}/memoryforecasts/{quote(object_name(kind, name), safe='')}"
             try:
-                return list(sentences(api.get(f"/apis/{API_VERSION}/{where}")))
+                return api.get(f"/apis/{API_VERSION}/{where}")
             except NotFound:
                 continue
     except ApiError as error:
         raise NotExplainedError(str(error), 1) from error
     hint = f"kubectl get memorypolicies,clustermemorypolicies -n {namespace} tells whether one selects it"
     raise NotExplainedError(f"{namespace} has no MemoryForecast of {name}; {hint}", 1)
+
+
+def key_of(forecast: Json) -> tuple[str, str]:
+    """(namespace, `Kind/name`) of the workload that a MemoryForecast is about."""
+    workload = forecast.get("spec", {}).get("workload", {})
+    return forecast["metadata"]["namespace"], f"{workload.get('kind')}/{workload.get('name')}"
 
 
 def sentences(forecast: Json) -> Iterator[str]:

@@ -98,7 +98,7 @@ class Forecasts:
         for (window_s, step_s, runs), group in groupby(ordered, key=_grid_of):
             batch = list(group)
             try:
-                answer = history(source, [_request(each) for each in batch], grid_until(now_s, window_s, step_s))
+                answer = history(source, [request_of(each) for each in batch], grid_until(now_s, window_s, step_s))
                 made = {} if runs else _foresee(pool, batch, answer)
                 killed = past_kills(source, [each.workload.namespace for each in batch], now_s)
                 for each in batch:
@@ -169,7 +169,8 @@ def _grid_of(assignment: Assignment) -> tuple[int, int, bool]:
     return asked.window_s, run_step_s(asked.window_s, asked.step_s) if runs else asked.step_s, runs
 
 
-def _request(assignment: Assignment) -> HistoryRequest:
+def request_of(assignment: Assignment) -> HistoryRequest:
+    """What is asked of Prometheus for a workload under its policy."""
     workload, policy = assignment.workload, assignment.policy
     return HistoryRequest(
         namespace=workload.namespace,

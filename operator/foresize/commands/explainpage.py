@@ -1,0 +1,113 @@
+"""`foresize explain` with the past beside it: what was used and is planned as a curve, every model that was tried."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import Any
+
+import numpy as np
+from rich.text import Text
+
+from foresize.commands.explain import sentences
+from foresize.commands.lookback import Past
+from foresize.commands.plot import drawn
+from foresize.config.durations import duration
+from foresize.config.quantities import instant_s, memory_bytes, people
+from foresize.config.words import plain
+from foresize_forecast.forecasting import Tried
+from foresize_forecast.replay.reportcurves import Curve, svg
+from foresize_forecast.replay.reportpage import heading, legend, page
+from foresize_forecast.replay.reportpage import table as html_table
+from foresize_forecast.series import FloatArray
+
+Json = dict[str, Any]
+LEGEND = (("usage", "memory used"), ("request", "request, planned"), ("limit", "limit now"))
+MODELS = ("model", "would have cost", "hours held to it", "coverage", "slack", "")
+
+
+def lines(forecast: Json, past: Past | str | None) -> Iterator[Text]:
+    """What the MemoryForecast says, then curves and models where the past was asked for."""
+    for line in sentences(forecast):
+        yield Text(plain(line), "" if line.startswith(" ") else "bold")
+    if isinstance(past, str):
+        yield Text(plain(f"No curve: {past}"), "yellow")
+    for row in forecast.get("status", {}).get("containers") or []:
+        if not isinstance(past, Past) or row["name"] not in past.usage:
+            continue
+        yield Text()
+        spans = [duration(each // 3600 * 3600) for each in (past.grid.count * past.grid.step_s, past.horizon_s)]
+        words = f"{row['name']}: used in {spans[0]} (blue), planned for {spans[1]} (green), limit now (red)"
+        yield Text(plain(words), "bold")
+        yield from drawn(past.usage[row["name"]], _planned(row, past), _bytes(row, "limit"))
+        yield from map(Text, _models(past.tried[row["name"]]))
+
+
+def html(forecast: Json, past: Past | str | None) -> str:
+    """The whole file; it fetches nothing."""
+    said = [plain(line) for line in sentences(forecast)]
+    body = [f"<h1>{escape(said[0])}</h1>"]
+    if isinstance(past, str):
+        body.append(f"<p>No curve: {escape(plain(past))}</p>")
+    for row in forecast.get("status", {}).get("containers") or []:
+        body.append(heading(plain(row["name"])))
+        if isinstance(past, Past) and row["name"] in past.usage:
+            body += [legend(LEGEND), f"<figure>{svg(_curve(row, past))}</figure>"]
+            body.append(html_table(MODELS, list(_cells(past.tried[row["name"]]))))
+    body.append(heading("In words"))
+    body += [f"<p>{escape(line)}</p>" for line in said[1:] if line]
+    return page(said[0], body)
+
+
+def _models(found: Sequence[Tried]) -> Iterator[str]:
+    for each in found:
+        verdict = "chosen" if each.chosen else "rejected"
+        if each.score is None:
+            yield f"  {verdict}: {each.model}, no backtest yet"
+        else:
+            score = each.score
+            cost = f"would have cost {people(score.cost_bytes)}, coverage {score.coverage:.1%}"
+            yield f"  {verdict}: {each.model}, {cost}, slack {score.slack:.1%}"
+
+
+def _cells(found: Sequence[Tried]) -> Iterator[list[str]]:
+    for each in found:
+        score, verdict = each.score, "chosen" if each.chosen else "rejected"
+        if score is None:
+            yield [each.model, "", "", "", "", verdict]
+        else:
+            figures = [people(score.cost_bytes), f"{score.hours:.0f}", f"{score.coverage:.1%}", f"{score.slack:.1%}"]
+            yield [each.model, *figures, verdict]
+
+
+def _planned(row: Json, past: Past) -> FloatArray:
+    """The plan's requests on the past's grid, from its end to the horizon's, bytes."""
+    count = max(1, past.horizon_s // past.grid.step_s)
+    made = np.full(count, np.nan)
+    for step in row.get("plan") or []:
+        at_s = instant_s(step.get("at"))
+        if at_s is not None and "request" in step:
+            first = max(0, int(at_s - past.grid.end_s) // past.grid.step_s)
+            made[first:] = memory_bytes(step["request"])
+    return made
+
+
+def _curve(row: Json, past: Past) -> Curve:
+    used, planned = past.usage[row["name"]], _planned(row, past)
+    limit = _bytes(row, "limit")
+    before, after = np.full(used.size, np.nan), np.full(planned.size, np.nan if limit is None else float(limit))
+    return Curve(
+        title=plain(row["name"]),
+        remark="",
+        start_s=past.grid.end_s - used.size * past.grid.step_s,
+        step_s=past.grid.step_s,
+        usage=np.concatenate([used, np.full(planned.size, np.nan)]),
+        request=np.concatenate([before, planned]),
+        limit=np.concatenate([before, after]),
+        other=None,
+        band=None,
+    )
+
+
+def _bytes(row: Json, name: str) -> int | None:
+    return memory_bytes(row[name]) if name in row else None
