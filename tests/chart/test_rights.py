@@ -136,3 +136,35 @@ def test_the_container_is_restricted(render: Render) -> None:
     assert pod["volumes"] == [{"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}}]
     assert container["resources"]["limits"].keys() == {"memory"}
     assert container["livenessProbe"]["httpGet"]["path"] == "/healthz"
+
+
+def test_rights_end_where_the_operators_namespaces_end(render: Render) -> None:
+    """With operator.namespaces the account may write there only; elsewhere it may read what has no namespace."""
+    values: Json = {"operator": {"namespaces": ["shop", "web"]}}
+    manifests = render(values)
+    bound = {
+        (each["kind"], each["metadata"].get("namespace", ""), each["roleRef"]["kind"], each["roleRef"]["name"])
+        for each in manifests
+        if each["kind"].endswith("Binding") and "roleRef" in each
+    }
+
+    assert bound == {
+        ("ClusterRoleBinding", "", "ClusterRole", "foresize-cluster"),
+        ("RoleBinding", "shop", "ClusterRole", "foresize"),
+        ("RoleBinding", "web", "ClusterRole", "foresize"),
+        ("RoleBinding", "foresize", "Role", "foresize"),
+    }
+    everywhere = granted(rules(manifests, "ClusterRole", "foresize-cluster"))
+    assert everywhere == {("", kind, verb) for kind in ("namespaces", "nodes") for verb in ("get", "list")}
+    evicting = granted(rules(render({**values, "evictions": {"enabled": True}}), "ClusterRole", "foresize-cluster"))
+    assert evicting - everywhere == {("", "pods", "list"), ("", "persistentvolumes", "get")}
+
+
+def test_a_binding_is_not_changed_but_replaced(render: Render) -> None:
+    """Kubernetes refuses to change what a binding binds: an upgrade to some namespaces makes one of another name."""
+    names = {
+        one: [each["metadata"]["name"] for each in render(values) if each["kind"] == "ClusterRoleBinding"]
+        for one, values in (("all", {}), ("some", {"operator": {"namespaces": ["shop"]}}))
+    }
+
+    assert not set(names["all"]) & set(names["some"])
