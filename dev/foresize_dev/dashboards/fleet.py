@@ -120,6 +120,19 @@ FLEET = Dashboard(
                     stacked=True,
                 ),
                 lines(
+                    "Pods that do nothing",
+                    "By namespace: no CPU, network or change of memory to speak of.",
+                    (f"sum by (namespace) (foresize_idle_pods{THESE})", "{{namespace}}"),
+                ),
+                lines(
+                    "Evictions",
+                    "Asked of the API server, by why and how they ended; 0 where none was.",
+                    (
+                        "sum by (reason, result) (increase(foresize_evictions_total{CLUSTER}[1h])) or vector(0)",
+                        "{{reason}} {{result}}",
+                    ),
+                ),
+                lines(
                     "Models",
                     "By which containers are forecast.",
                     ("count by (model) (foresize_container_model_info{CLUSTER})", "{{model}}"),
