@@ -19,13 +19,15 @@ from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.reasons import Blocked, Reason
 from foresize_forecast.runlive import request_now
+from foresize_forecast.runs import MIN_RUNS
 from foresize_forecast.runs_digest import PastRun
 from foresize_forecast.runs_plan import BAND, Basis, RunPlan
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy, in_mebibytes, rounded_up
-from foresize_forecast.state import Change, ContainerState, RunsKept, WorkloadState
+from foresize_forecast.state import REVISIONS_KEPT, Change, ContainerState, RunsKept, WorkloadState
 from foresize_forecast.workload import Observation, Review, with_kills
 
 NO_PLAN = "its runs have not been read yet"
+NEW_TEMPLATE = f"until {MIN_RUNS} runs of its own they have at least what the template says"
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +38,13 @@ class RunsKnown:
         plan: of the next run.
         until_s: when the newest of the runs ended that it rests on, Unix seconds.
         past: the runs that it rests on, where they have to be remembered; None where not.
+        began_s: when the third newest of them began; 0 where there are fewer.
     """
 
     plan: RunPlan
     until_s: float
     past: tuple[PastRun, ...] | None = None
+    began_s: float = 0.0
 
 
 def review_runs(
@@ -54,7 +58,7 @@ def review_runs(
         known: by container name; a container that is missing has no plan yet.
         policy: what its MemoryPolicy asks.
     """
-    state = with_kills(state, seen, policy.window_s)
+    state = _with_revision(with_kills(state, seen, policy.window_s), seen)
     living = {pod.uid for pod in seen.pods}
     state = replace(state, attempts={uid: each for uid, each in state.attempts.items() if uid in living})
     verdicts: dict[str, Verdict] = {}
@@ -67,7 +71,9 @@ def review_runs(
         remembered = ladder.after_use(state.container(name), max(usage, default=None), seen.now_s)
         known_s = runs.until_s if runs and runs.plan.basis is not Basis.DECLARED else None
         remembered = ladder.forget_old_kills(remembered, seen.now_s, policy.window_s, known_s)
-        verdict = _verdict(remembered, runs, asked.for_qos(seen.qos), template, seen)
+        since_s = state.revisions.get(seen.revision, 0.0)
+        least = template if since_s and (runs is None or runs.began_s < since_s) else None
+        verdict = _verdict(remembered, runs, asked.for_qos(seen.qos), template, seen, least)
         verdicts[name] = verdict
         state = state.with_container(name, _with_target(remembered, verdict, template, seen.now_s))
         if runs is not None and runs.past is not None:
@@ -140,9 +146,24 @@ def _raised(size: Size, found: Review, name: str) -> Size:
     return Size(size.request_bytes, max(size.limit_bytes, min(rounded_up(floor_bytes), most_bytes)))
 
 
-def _verdict(
-    state: ContainerState, known: RunsKnown | None, asked: ContainerPolicy, template: Size, seen: Observation
+def _with_revision(state: WorkloadState, seen: Observation) -> WorkloadState:
+    """When the present template was first seen; the first of all has always been there."""
+    if not seen.revision or seen.revision in state.revisions:
+        return state
+    since = {**state.revisions, seen.revision: seen.now_s if state.revisions else 0.0}
+    newest = sorted(since.items(), key=lambda each: each[1])[-REVISIONS_KEPT:]
+    return replace(state, revisions=dict(newest))
+
+
+def _verdict(  # noqa: PLR0913, PLR0917 - all that a run's size rests on
+    state: ContainerState,
+    known: RunsKnown | None,
+    asked: ContainerPolicy,
+    template: Size,
+    seen: Observation,
+    least: Size | None,
 ) -> Verdict:
+    """What runs have; `least` is what the template says, where too few runs of it have been seen yet."""
     floor_bytes = rounded_up(state.kill_floor_bytes) if state.kill_floor_bytes else 0
     if known is None or known.plan.basis is Basis.DECLARED or not math.isfinite(known.plan.one_size_bytes):
         why = NO_PLAN if known is None else known.plan.message
@@ -151,11 +172,22 @@ def _verdict(
         taught = clamp(Size(template.request_bytes, max(floor_bytes, template.limit_bytes)), asked, seen.bounds)
         return Verdict(taught, taught, taught, Reason.OOM_KILLED, _words(taught, _killed(state)))
     need_bytes = rounded_up(known.plan.one_size_bytes)
-    wish = clamp(_sized(need_bytes, floor_bytes, asked, template), asked, seen.bounds)
+    wish = _sized(need_bytes, floor_bytes, asked, template)
+    wish = clamp(wish if least is None else _at_least(wish, least, asked), asked, seen.bounds)
     target = clamp(_steady(state.target, wish, seen.distrust), asked, seen.bounds)
     if floor_bytes > need_bytes and target.limit_bytes is not None:
         return Verdict(target, wish, target, Reason.OOM_KILLED, _words(target, _killed(state)))
-    return Verdict(target, wish, target, Reason.FORECAST, _words(target, known.plan.message))
+    why = known.plan.message if least is None else f"{known.plan.message}, of another image or command: {NEW_TEMPLATE}"
+    return Verdict(target, wish, target, Reason.FORECAST, _words(target, why))
+
+
+def _at_least(wish: Size, template: Size, asked: ContainerPolicy) -> Size:
+    """What is wished, not below what the owner wrote; without a limit where he wrote none."""
+    request = max(wish.request_bytes or 0, template.request_bytes or 0) or None
+    if wish.limit_bytes is None or template.limit_bytes is None:
+        return Size(request, None)
+    limit = max(wish.limit_bytes, template.limit_bytes)
+    return Size(limit if asked.limit is LimitStrategy.EQUAL_REQUEST else request, limit)
 
 
 def _sized(need_bytes: int, floor_bytes: int, asked: ContainerPolicy, template: Size) -> Size:

@@ -19,6 +19,7 @@ from foresize_forecast.headroom import KILL_PRICE, headroom
 from foresize_forecast.runs_digest import LEVELS, Pace, RunDigest, filled
 from foresize_forecast.runs_plan import COLD_FACTOR, Basis, RunPlan, steady
 from foresize_forecast.runs_slots import Alike, alike, likely_starts_s
+from foresize_forecast.schedule import Schedule
 from foresize_forecast.series import FloatArray, IntArray
 
 MIN_RUNS = 3
@@ -58,23 +59,31 @@ def size(history: RunHistory, starts_s: float | None = None, price: float = KILL
     )
 
 
-def upcoming(history: RunHistory, now_s: float, horizon_s: float, price: float = KILL_PRICE) -> RunPlan:
+def upcoming(
+    history: RunHistory,
+    now_s: float,
+    horizon_s: float,
+    price: float = KILL_PRICE,
+    schedule: Schedule | None = None,
+) -> RunPlan:
     """The plan that is enough for whichever run starts next, where nobody is there to size it when it does.
 
-    Of the hours within the horizon in which a run is likely to start, the one whose runs need most.
+    Of the hours within the horizon in which a run starts by its schedule, or likely does, the one whose runs need most.
 
     Args:
         history: the runs before it.
         now_s: Unix seconds.
         horizon_s: for how long the plan has to hold.
         price: what a failed attempt costs.
+        schedule: by which runs start; None where nothing tells.
 
     Worked: 100 MiB each night, 1000 on Sundays, asked on a Friday noon for a day: Saturday's night, 100. Asked on
     Saturday noon: Sunday's, 1000.
     """
     if len(history.runs) < MIN_RUNS:
         return _declared(history)
-    starts_s = likely_starts_s(history.runs, now_s, horizon_s)
+    starts_s = schedule and schedule.starts_s([run.started_s for run in history.runs], now_s, horizon_s)
+    starts_s = starts_s or likely_starts_s(history.runs, now_s, horizon_s)
     choices = [alike(history.runs, each, price) for each in starts_s] or [Alike("", history.runs)]
     return _planned(history, max(choices, key=lambda each: _peak_bytes(each.runs, price)), price)
 

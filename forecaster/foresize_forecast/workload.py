@@ -43,6 +43,7 @@ class Observation:
         init: the sizes of ordinary init containers in its pod template.
         past_kills: of pods that may be gone, by container name.
         share: of the requests that it wants, what its policy's budget gives it.
+        revision: of its pod template, memory aside, where its pods are runs; empty where nothing tells.
     """
 
     now_s: float
@@ -58,6 +59,7 @@ class Observation:
     init: Mapping[str, Size] = field(default_factory=dict)
     past_kills: Mapping[str, tuple[Kill, ...]] = field(default_factory=dict)
     share: float = 1.0
+    revision: str = ""
 
 
 @dataclass(frozen=True, slots=True)

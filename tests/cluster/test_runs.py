@@ -30,7 +30,8 @@ def test_a_cronjobs_fourth_run_is_born_with_what_three_earned(
 ) -> None:
     """Created by the CronJob's controller while the operator is dead, far below the template's size.
 
-    Of a run that goes on the request follows its level, in place, and the limit stays.
+    Of a run that goes on the request follows its level, in place, and the limit stays. While the template has other
+    arguments than those of the three, the next run has at least what it says.
     """
     history = [row for hours, peak in ((3, 60), (2, 60), (1, 64)) for row in _run(cluster, namespace, hours, peak)]
     cluster.apply(_cronjob(), _policy("CronJob", "nightly"), namespace=namespace)
@@ -38,7 +39,7 @@ def test_a_cronjobs_fourth_run_is_born_with_what_three_earned(
     now = {"apiVersion": "batch/v1", "kind": "Job", "metadata": {"name": f"nightly-{int(time.time() // 60) - 10}"}}
     cluster.apply(now | {"spec": {"template": template}}, namespace=namespace)
     workloads.wait_until_ready(cluster, namespace, "nightly")
-    started = operator(prometheus(history=history).url)
+    started = operator(prometheus(history=history).url, inventory_interval="1s")
 
     # headroom.py: three peaks, highest 64 and median 60 MiB: s = 4 / 1.149 = 3.48, d = 3.48 ln(640 / 10.4) = 14.3;
     # 64 + 14.3 + 4 that no sample shows = 82.3, in units of half a MiB 82.5.
@@ -49,6 +50,12 @@ def test_a_cronjobs_fourth_run_is_born_with_what_three_earned(
     going = next(iter(workloads.pods(cluster, namespace, "nightly")))
     lowered = wait_for("the request of the run that goes on to be lowered", lambda: _lowered(cluster, going), 90)
     assert ("512Mi", 0) == (sizes(lowered)[1], workloads.restarts(lowered))
+
+    _give_another_argument(cluster, namespace, "--other")
+    owners = {"app": {"request": "256Mi", "limit": "512Mi"}}
+    wait_for("the template's size", lambda: birth_sizes(cluster, namespace)["CronJob/nightly"] == owners, 20)
+    _give_another_argument(cluster, namespace, None)
+    wait_for("what is known of the first", lambda: birth_sizes(cluster, namespace)["CronJob/nightly"] == entry, 20)
     started.kill()
     _let_run(cluster, namespace)
     both = wait_for("a new run", lambda: _two(cluster, namespace), 75)
@@ -77,6 +84,14 @@ def test_a_cronjobs_template_gets_what_three_runs_earned(
     # 82.5 MiB as above.
     expected = {"requests": {"cpu": "10m", "memory": "84480Ki"}, "limits": {"memory": "84480Ki"}}
     assert expected == wait_for("memory in the template", written, 40)
+
+
+def _give_another_argument(cluster: Cluster, namespace: str, argument: str | None) -> None:
+    """Change what the next runs do; None: back to what the first ones did."""
+    container = {"name": "app", "args": None if argument is None else [argument]}
+    template = {"template": {"spec": {"containers": [container]}}}
+    patch = {"spec": {"jobTemplate": {"spec": template}}}
+    cluster.api.request("PATCH", f"/apis/batch/v1/namespaces/{namespace}/cronjobs/nightly", patch)
 
 
 def _lowered(cluster: Cluster, pod: Json) -> Json | None:

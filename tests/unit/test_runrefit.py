@@ -15,6 +15,7 @@ from foresize.passes.senses import Foreseen
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.runs_digest import PastRun
 from foresize_forecast.runs_plan import Basis
+from foresize_forecast.schedule import Schedule
 from foresize_forecast.state import RunsKept
 from metricserver import Metrics
 
@@ -70,6 +71,22 @@ def test_a_cronjob_is_read_as_its_controller_does() -> None:
     assert ({"app"}, 3, "", True) == (set(found.template), found.replicas, found.rollout, found.runs)
 
 
+def test_what_a_cronjob_does_is_told_apart_from_what_it_gets() -> None:
+    """Its schedule as it is written; another revision for other arguments, and the same for other memory."""
+    item: dict[str, Any] = {"metadata": {"namespace": "shop", "name": "nightly", "uid": "uid"}}
+
+    def revision(**container: Any) -> str:
+        pod = {"spec": {"containers": [{"name": "app", "image": "job:1", **container}]}}
+        spec = {"schedule": "30 2 * * *", "timeZone": "Asia/Tokyo", "jobTemplate": {"spec": {"template": pod}}}
+        found = read(item | {"spec": spec}, "CronJob", "batch/v1")
+        assert Schedule("30 2 * * *", "Asia/Tokyo") == found.schedule
+        return found.revision
+
+    first = revision()
+    assert first == revision(resources={"limits": {"memory": "1Gi"}}, terminationMessagePath="/dev/null")
+    assert 4 == len({first, revision(image="job:2"), revision(args=["--all"]), revision(env=[{"name": "A"}])})
+
+
 def test_each_pod_is_a_run() -> None:
     """Three runs, the highest of 110 MiB: the plan rests on each of them, not on their maximum over time."""
     found = refitted({5: 100, 3: 100, 1: 110}).foreseen[CRONJOB]
@@ -78,6 +95,8 @@ def test_each_pod_is_a_run() -> None:
     assert Basis.RUNS is found.runs["app"].plan.basis
     assert 146 == int(found.runs["app"].plan.one_size_bytes / mi(1))
     assert {} == found.forecasts
+    assert abs(NOW_S - 5 * HOUR_S - found.runs["app"].began_s) <= 120  # the third newest
+    assert 0.0 == refitted({5: 100, 3: 100}).foreseen[CRONJOB].runs["app"].began_s
 
 
 def test_an_init_container_that_is_hardly_ever_seen_is_no_fault() -> None:

@@ -42,7 +42,8 @@ def nightly(*peaks_mib: float, declared_mib: float = 128, ended_s: float = NOW_S
 def known(history: RunHistory) -> dict[str, RunsKnown]:
     """What a refit now makes of it."""
     until_s = max((each.ended_s for each in history.runs), default=0.0)
-    return {"app": RunsKnown(upcoming(history, NOW_S, DAY_S), until_s)}
+    began_s = history.runs[-3].started_s if len(history.runs) > 2 else 0.0
+    return {"app": RunsKnown(upcoming(history, NOW_S, DAY_S), until_s, began_s=began_s)}
 
 
 def seen(*pods: PodView, **changes: Any) -> Observation:
@@ -112,6 +113,41 @@ def test_a_limit_range_holds_for_runs() -> None:
     tight = seen(bounds=Room(container_max_bytes=mi(130)))
 
     assert size(130, 130) == born(nightly(100, 100, 110, declared_mib=512), None, tight)
+
+
+def test_another_image_has_the_templates_size_until_three_runs_of_its_own() -> None:
+    """The runs of three nights needed 110 MiB; what the new image needs, the template's 300 and 512 have to hold."""
+    template = {"app": size(300, 512)}
+    before = nightly(100, 100, 110, declared_mib=512)
+    first = decided(before, None, seen(template=template, revision="old"))
+    changed = decided(before, first.state, seen(template=template, revision="new"))
+    later_s = NOW_S + 3 * DAY_S + HOUR_S
+    nights = nightly(100, 100, 110, 90, 90, declared_mib=512, ended_s=NOW_S + 2 * DAY_S)  # two of them since
+    second = decided(nights, changed.state, seen(template=template, revision="new", now_s=later_s))
+    proven = nightly(100, 100, 110, 90, 90, 90, declared_mib=512, ended_s=NOW_S + 4 * DAY_S)
+    fourth = decided(proven, second.state, seen(template=template, revision="new", now_s=later_s + DAY_S))
+    back = decided(before, changed.state, seen(template=template, revision="old"))
+
+    assert size(147, 147) == first.verdicts["app"].creation == back.verdicts["app"].creation
+    assert size(300, 512) == changed.verdicts["app"].creation == second.verdicts["app"].creation
+    assert "of another image or command: until 3 runs of its own" in changed.verdicts["app"].message
+    assert (fourth.verdicts["app"].creation or TEMPLATE).limit_bytes < mi(200)
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"limit": LimitStrategy.EQUAL_REQUEST}, size(512, 512)),
+        ({"limit": LimitStrategy.NONE}, size(300, None)),
+        ({"max_bytes": mi(400)}, size(300, 400)),
+    ],
+)
+def test_another_image_is_sized_within_what_its_policy_asks(asked: dict[str, Any], expected: Size) -> None:
+    """The template's size is the least, and the policy's strategy and bounds hold all the same."""
+    template, history = {"app": size(300, 512)}, nightly(100, 100, 110, declared_mib=512)
+    state = decided(history, None, seen(template=template, revision="old"), **asked).state
+
+    assert expected == born(history, state, seen(template=template, revision="new"), **asked)
 
 
 def test_a_kill_doubles_for_the_next_attempt() -> None:

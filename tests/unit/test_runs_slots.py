@@ -6,9 +6,10 @@ import numpy as np
 
 from builders import mi
 from foresize_forecast.headroom import KILL_PRICE
-from foresize_forecast.runs import RunHistory, size
+from foresize_forecast.runs import RunHistory, size, upcoming
 from foresize_forecast.runs_digest import Pace, RunDigest, digest
 from foresize_forecast.runs_slots import alike
+from foresize_forecast.schedule import Schedule
 
 PACE = Pace(10)
 DAY_S = 86_400
@@ -42,6 +43,17 @@ def test_the_plan_of_a_monday_is_small() -> None:
     assert size(history, 32 * DAY_S + 7200.0).one_size_bytes < 120 * mi(1)
     assert size(history, None).one_size_bytes > 1000 * mi(1)
     assert "from 4 runs of this hour of the week" == size(history, 32 * DAY_S + 7200.0).message
+
+
+def test_a_schedule_says_when_the_next_run_starts() -> None:
+    """Runs of 100 MiB each night, of 1000 on Sundays, and a schedule that has Sundays alone from now on."""
+    runs = RunHistory(PACE, mi(4096), tuple(nightly(28)))
+    asked_s = runs.runs[-1].ended_s + 3600.0  # day 27 is a Wednesday, the next night a small one
+
+    by_hours = upcoming(runs, asked_s, 24 * 3600.0)
+    by_schedule = upcoming(runs, asked_s, 24 * 3600.0, schedule=Schedule("0 2 * * 0", "Etc/UTC"))
+
+    assert by_hours.peak_bytes < mi(500) < by_schedule.peak_bytes
 
 
 def test_the_hour_of_the_day_is_a_slot_of_its_own() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,6 +13,7 @@ from kubernetes.utils import parse_quantity
 
 from foresize.cluster import ownership
 from foresize.config.quantities import memory_bytes
+from foresize_forecast.schedule import Schedule
 from foresize_forecast.sizes import QosClass, Size
 from foresize_forecast.templateplan import NOTHING, Held
 
@@ -34,6 +37,8 @@ SCHEDULED = re.compile(r"Job/(?P<name>.+)-[0-9]{8,}")
 """A CronJob's Job has the minute of its schedule behind the name, as the admission policy takes it too."""
 TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
 """Kinds whose pods follow their template: by a rollout, or with the next run."""
+DOING = ("name", "image", "command", "args", "env", "envFrom")
+"""The parts of a container by which it needs another size of memory."""
 Json = Mapping[str, Any]
 
 
@@ -55,6 +60,8 @@ class Workload:
         evict: what its owner says of evictions by label or annotation: True also of a single replica, False never.
         pods: names of its newest pods, where names and owners do not tell whose they are.
         init: memory of the ordinary init containers in its pod template.
+        schedule: when its runs start, where it says so.
+        revision: what its runs do, in short: another one after a change of image, command, arguments or environment.
     """
 
     namespace: str
@@ -77,6 +84,8 @@ class Workload:
     evict: bool | None = None
     pods: tuple[str, ...] = ()
     init: Mapping[str, Size] = field(default_factory=dict)
+    schedule: Schedule | None = None
+    revision: str = ""
 
     @property
     def owners(self) -> Mapping[str, Size]:
@@ -124,6 +133,8 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
         before={name: size for name, size in ownership.before(item).items() if name in sizes},
         sidecars=frozenset(each["name"] for each in _sidecars(pod)),
         cpu_pinned=bool(sizes) and all(_pinned(block, "cpu") for block in _blocks(pod)),
+        schedule=Schedule(spec.get("schedule", ""), spec.get("timeZone") or "") if kind == "CronJob" else None,
+        revision=_revision(pod) if kind in BATCH else "",
         evict={"true": True, "false": False}.get(_mark(metadata, EVICT)),
     )
 
@@ -172,6 +183,13 @@ def template_sizes(pod: Json) -> dict[str, Size]:
 def resizable(pod: Json) -> list[Json]:
     """The containers of a pod spec that run as long as the pod does."""
     return [*(pod.get("containers") or []), *_sidecars(pod)]
+
+
+def _revision(pod: Json) -> str:
+    """A digest of what the containers of a pod spec do; what they get of memory is not part of it."""
+    containers = [*(pod.get("initContainers") or []), *(pod.get("containers") or [])]
+    doing = [{part: each[part] for part in DOING if part in each} for each in containers]
+    return hashlib.sha256(json.dumps(doing, sort_keys=True).encode()).hexdigest()[:10]
 
 
 def _sidecars(pod: Json) -> list[Json]:

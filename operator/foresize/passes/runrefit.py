@@ -12,7 +12,7 @@ from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.prometheus import HistoryAnswer, ended_runs
 from foresize_forecast.prometheus.podruns import remembered
 from foresize_forecast.runreview import RunsKnown
-from foresize_forecast.runs import RunHistory, upcoming
+from foresize_forecast.runs import MIN_RUNS, RunHistory, upcoming
 from foresize_forecast.runs_digest import Pace, PastRun, RunDigest
 from foresize_forecast.runs_plan import Basis
 from foresize_forecast.series import Grid
@@ -84,7 +84,9 @@ def _known(  # noqa: PLR0913, PLR0917 - one container's part of all that is know
         read = tuple(run.digest(pace) for run in past)
     until_s = max((run.ended_s for run in read), default=0.0)
     history = RunHistory(pace, _declared_bytes(assignment.workload, container), read)
-    return RunsKnown(upcoming(history, now_s, assignment.policy.workload.horizon_s), until_s, past)
+    plan = upcoming(history, now_s, assignment.policy.workload.horizon_s, schedule=assignment.workload.schedule)
+    began_s = sorted((run.started_s for run in read), reverse=True)[:MIN_RUNS]
+    return RunsKnown(plan, until_s, past, began_s[-1] if len(began_s) == MIN_RUNS else 0.0)
 
 
 def _declared_bytes(workload: Workload, container: str) -> float:

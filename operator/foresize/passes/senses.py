@@ -76,4 +76,5 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
         init=managed.workload.init,
         past_kills=senses.foreseen.kills,
         share=senses.share,
+        revision=managed.workload.revision,
     )
