@@ -130,6 +130,6 @@ def trap(pod: PodView) -> str:
             held, told = in_mebibytes(each.held_bytes), in_mebibytes((each.actual or each.size).limit_bytes)
             return (
                 f"{each.name} dies before a higher limit reaches the kernel, which holds it to {held}"
-                f" while its status shows {told}"
+                f" while its status shows {told}; a new pod has it from its start"
             )
     return ""

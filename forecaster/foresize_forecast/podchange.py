@@ -223,8 +223,7 @@ def _not_lowered_below(floor_bytes: int | None, before_bytes: int | None, wanted
 def _obstacle(pod: PodView, sizes: Mapping[str, Size], needs: PodNeeds) -> Blocked | None:
     """The first thing that forbids this patch of this pod now."""
     if (trap := ladder.trap(pod)) and any(c.running_since_s is None for c in pod.containers):
-        words = f"{trap}: delete the pod, and the next one has its new limit from the start"
-        return Blocked(Obstacle.NOT_IN_FORCE, words)
+        return Blocked(Obstacle.NOT_IN_FORCE, f"{trap}: delete the pod")
     if needs.room.node_cannot_resize:
         return Blocked(Obstacle.NODE_CANNOT_RESIZE, needs.room.node_cannot_resize)
     if found := unpatchable(pod, sizes):

@@ -207,7 +207,7 @@ def test_an_operator_killed_in_each_phase_of_a_pass_repeats_nothing(
 def test_kills_are_remembered_by_the_next_operator(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
-    """What a kill taught outlives the operator and the pod: a new pod of the old size is raised before it dies."""
+    """What a kill taught outlives the operator and the pod: the next pod has it before it could die."""
     server = prometheus()
     cluster.apply(policy(apply={"atCreation": True, "running": "InPlace"}), namespace=namespace)
     started = operator(server.url)

@@ -258,7 +258,7 @@ def test_a_container_that_dies_too_soon_to_be_cured_in_place_is_said_to() -> Non
     assert isinstance(caught, Blocked)
     assert Obstacle.NOT_IN_FORCE is caught.obstacle
     words = "app dies before a higher limit reaches the kernel, which holds it to 64Mi while its status shows 146Mi"
-    assert f"{words}: delete the pod, and the next one has its new limit from the start" == caught.message
+    assert f"{words}; a new pod has it from its start: delete the pod" == caught.message
     patient = change(pod(replace(dead, vain_kills=1)), needs())
     assert isinstance(patient, Blocked)
     assert Obstacle.BACK_OFF is patient.obstacle
