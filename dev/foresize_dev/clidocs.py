@@ -21,7 +21,7 @@ installation puts there, every command is also `kubectl foresize COMMAND`. In th
 
 | command | writes to a cluster |
 | --- | --- |
-| `doctor`, `simulate`, `diff`, `explain`, `report`, `migrate` | nothing; `doctor` asks the API server about rights, of which nothing is kept |
+| `doctor`, `simulate`, `diff`, `explain`, `report`, `ui`, `migrate` | nothing; `doctor` asks the API server about rights, of which nothing is kept |
 | `replay`, `version` | reach no API server |
 | `release` | sizes of pods and templates, back to what their owners wrote |
 | `run` | it is the operator |

@@ -3,12 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from foresize_forecast.bounds import clamp
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.foresee import Wish, foresee
+from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.plan import Forecasted, Plan
 from foresize_forecast.pods import Room
+from foresize_forecast.series import History
 from foresize_forecast.sizes import ContainerPolicy, Size
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """What a container's requests would be with another accepted share of time above them, before bounds.
+
+    Attributes:
+        overrun: that share.
+        plan: the requests of the horizon.
+        mean_bytes: on average.
+    """
+
+    overrun: float
+    plan: Plan
+    mean_bytes: float
+
+
+def what_if(history: History, wish: Wish, overrun: float, now_s: float) -> WhatIf | NoOutlook:
+    """Plan the one container of a history anew."""
+    asked = replace(wish, question=replace(wish.question, overrun=overrun))
+    [made] = foresee(history, [asked])
+    if isinstance(made, NoOutlook):
+        return made
+    return WhatIf(overrun, made.plan, planned_mean_bytes(made, ContainerPolicy(min_bytes=0), Room(), now_s))
 
 
 @dataclass(frozen=True, slots=True)

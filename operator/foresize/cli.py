@@ -27,7 +27,7 @@ PLUGIN = "kubectl-foresize"
 NO_FILES = 4
 """Directive of cobra, kubectl's command line, for what is completed by words alone."""
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
-for each in (reading.doctor, reading.simulate, reading.diff, reading.report, reading.explain):
+for each in (reading.doctor, reading.simulate, reading.diff, reading.report, reading.explain, reading.ui):
     app.command()(each)
 app.add_typer(reading.migrations, name="migrate")
 

@@ -183,6 +183,32 @@ def explain(  # noqa: PLR0913 - as above
     show(output, forecast, lambda: Group(*lines(forecast, past)))
 
 
+def ui(
+    *,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only of this one; else of all.")] = "",
+    port: Annotated[
+        int, typer.Option(min=0, max=65535, help="Of this machine's loopback; 0: any that is free.")
+    ] = 8765,
+    prometheus: Prometheus = "",
+    operator_namespace: OperatorNamespace = "foresize",
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Serve pages on this machine's loopback until interrupted: savings and risks, each workload's curve, what if.
+
+    It reads with your own rights and writes nothing. Nobody from another machine is answered.
+    """
+    from foresize.commands.looking import Pages, server  # noqa: PLC0415 - as above
+    from foresize.commands.surroundings import Place  # noqa: PLC0415 - as above
+
+    try:
+        made = server(Pages(Place(operator_namespace, prometheus, kubeconfig), namespace), port)
+    except OSError as error:
+        refuse(f"--port: {port} cannot be served: {error.strerror}", FAILED)
+    typer.echo(f"http://127.0.0.1:{made.server_port}/ (Ctrl-C ends it)")
+    with made:
+        made.serve_forever()
+
+
 migrations = typer.Typer(no_args_is_help=True, help="Turn what other tools have into policies. Writes nothing.")
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 from typing import Any
 
@@ -19,10 +19,12 @@ from foresize_forecast.forecasting import Tried
 from foresize_forecast.replay.reportcurves import Curve, svg
 from foresize_forecast.replay.reportpage import heading, legend, page
 from foresize_forecast.replay.reportpage import table as html_table
+from foresize_forecast.savings import WhatIf
 from foresize_forecast.series import FloatArray
 
 Json = dict[str, Any]
 LEGEND = (("usage", "memory used"), ("request", "request, planned"), ("limit", "limit now"))
+INSTEAD = ("other", "request with the other overrun")
 MODELS = ("model", "would have cost", "hours held to it", "coverage", "slack", "")
 
 
@@ -43,20 +45,37 @@ def lines(forecast: Json, past: Past | str | None) -> Iterator[Text]:
         yield from map(Text, _models(past.tried[row["name"]]))
 
 
-def html(forecast: Json, past: Past | str | None) -> str:
-    """The whole file; it fetches nothing."""
+def html(forecast: Json, past: Past | str | None, instead: Mapping[str, WhatIf] | None = None, above: str = "") -> str:
+    """The whole file; it fetches nothing.
+
+    Args:
+        forecast: the MemoryForecast.
+        past: of its workload, or why there is none.
+        instead: by container, requests with another overrun, drawn beside the plan.
+        above: HTML before all else.
+    """
     said = [plain(line) for line in sentences(forecast)]
-    body = [f"<h1>{escape(said[0])}</h1>"]
+    body = [above, f"<h1>{escape(said[0])}</h1>"]
     if isinstance(past, str):
         body.append(f"<p>No curve: {escape(plain(past))}</p>")
     for row in forecast.get("status", {}).get("containers") or []:
         body.append(heading(plain(row["name"])))
         if isinstance(past, Past) and row["name"] in past.usage:
-            body += [legend(LEGEND), f"<figure>{svg(_curve(row, past))}</figure>"]
+            other = (instead or {}).get(row["name"])
+            body += [legend(LEGEND if other is None else (*LEGEND, INSTEAD)), _figure(row, past, other)]
             body.append(html_table(MODELS, list(_cells(past.tried[row["name"]]))))
     body.append(heading("In words"))
     body += [f"<p>{escape(line)}</p>" for line in said[1:] if line]
     return page(said[0], body)
+
+
+def _figure(row: Json, past: Past, other: WhatIf | None) -> str:
+    drawn = svg(_curve(row, past, other))
+    if other is None:
+        return f"<figure>{drawn}</figure>"
+    words = f"with {other.overrun:.2%} of the time above: {people(other.mean_bytes)} requested on average, "
+    words += f"{people(other.plan.highest_bytes)} at most"
+    return f"<figure>{drawn}<figcaption>{escape(words)}</figcaption></figure>"
 
 
 def _models(found: Sequence[Tried]) -> Iterator[str]:
@@ -82,20 +101,25 @@ def _cells(found: Sequence[Tried]) -> Iterator[list[str]]:
 
 def _planned(row: Json, past: Past) -> FloatArray:
     """The plan's requests on the past's grid, from its end to the horizon's, bytes."""
-    count = max(1, past.horizon_s // past.grid.step_s)
-    made = np.full(count, np.nan)
-    for step in row.get("plan") or []:
-        at_s = instant_s(step.get("at"))
-        if at_s is not None and "request" in step:
-            first = max(0, int(at_s - past.grid.end_s) // past.grid.step_s)
-            made[first:] = memory_bytes(step["request"])
+    told = [(instant_s(step.get("at")), step.get("request")) for step in row.get("plan") or []]
+    return _on_grid([(at_s, memory_bytes(size)) for at_s, size in told if at_s is not None and size], past)
+
+
+def _on_grid(steps: Sequence[tuple[float, int]], past: Past) -> FloatArray:
+    made = np.full(max(1, past.horizon_s // past.grid.step_s), np.nan)
+    for at_s, size in steps:
+        made[max(0, int(at_s - past.grid.end_s) // past.grid.step_s) :] = size
     return made
 
 
-def _curve(row: Json, past: Past) -> Curve:
+def _curve(row: Json, past: Past, instead: WhatIf | None) -> Curve:
     used, planned = past.usage[row["name"]], _planned(row, past)
     limit = _bytes(row, "limit")
     before, after = np.full(used.size, np.nan), np.full(planned.size, np.nan if limit is None else float(limit))
+    other = None
+    if instead is not None:
+        steps = [(float(step.at_s), step.request_bytes) for step in instead.plan.steps]
+        other = np.concatenate([before, _on_grid(steps, past)])
     return Curve(
         title=plain(row["name"]),
         remark="",
@@ -104,7 +128,7 @@ def _curve(row: Json, past: Past) -> Curve:
         usage=np.concatenate([used, np.full(planned.size, np.nan)]),
         request=np.concatenate([before, planned]),
         limit=np.concatenate([before, after]),
-        other=None,
+        other=other,
         band=None,
     )
 

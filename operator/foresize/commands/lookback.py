@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from foresize.cluster.guard import Assignment
 from foresize.commands import standstill
@@ -13,8 +13,9 @@ from foresize.config.settings import SettingsProblem
 from foresize.kube.kubeapi import Api, ApiError
 from foresize.passes.refit import request_of
 from foresize_forecast.forecasting import Question, Tried, tried
+from foresize_forecast.foresee import Wish
 from foresize_forecast.prometheus import grid_until, history
-from foresize_forecast.series import FloatArray, Grid
+from foresize_forecast.series import FloatArray, Grid, History
 from foresize_forecast.sizes import ContainerPolicy
 from foresize_forecast.sizing import kill_cost_bytes
 
@@ -31,12 +32,14 @@ class Past:
         horizon_s: how far ahead its policy looks.
         usage: by container, the highest of its pods in each interval, bytes; NaN in gaps.
         tried: by container, every model that was tried, the chosen one first.
+        asked: by container, its history and what its policy asks of a forecast; for what another overrun would give.
     """
 
     grid: Grid
     horizon_s: int
     usage: Mapping[str, FloatArray]
     tried: Mapping[str, Sequence[Tried]]
+    asked: Mapping[str, tuple[History, Wish]] = field(default_factory=dict)
 
 
 def looked_back(api: Api, place: Place, key: tuple[str, str]) -> Past | str:
@@ -63,12 +66,14 @@ def looked_back(api: Api, place: Place, key: tuple[str, str]) -> Past | str:
     rows = {
         each.container: row for row, each in enumerate(answer.history.containers) if asked.container(each.container)
     }
+    asking = {name: (answer.history.rows([row]), _wish(assignment, name)) for name, row in rows.items()}
     usage = {name: answer.history.usage[row] for name, row in rows.items()}
-    models = {name: tried(answer.history.rows([row]), _question(assignment, name)) for name, row in rows.items()}
-    return Past(grid, asked.horizon_s, usage, models)
+    models = {name: tried(past, wish.question) for name, (past, wish) in asking.items()}
+    return Past(grid, asked.horizon_s, usage, models, asking)
 
 
-def _question(assignment: Assignment, container: str) -> Question:
+def _wish(assignment: Assignment, container: str) -> Wish:
     asked = assignment.policy.workload
     policy = (asked.container(container) or ContainerPolicy()).for_qos(assignment.workload.qos)
-    return Question(policy.overrun, asked.horizon_s, kill_cost_bytes(policy))
+    question = Question(policy.overrun, asked.horizon_s, kill_cost_bytes(policy))
+    return Wish(question, asked.lead_s, asked.cooldown_s)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from html import escape
 
 from rich.box import SIMPLE_HEAD
@@ -23,8 +23,8 @@ MOST_BARS = 40
 HEADINGS = ("container", "pods", "owner's request", "request", "wanted", "limit", "peak", "model", "shape", "state")
 
 
-def html(found: Standing) -> str:
-    """The whole file."""
+def html(found: Standing, linked: Callable[[str], str] | None = None) -> str:
+    """The whole file; `linked` tells where a workload has a page of its own."""
     severe = sum(risk.severity == SEVERE for risk in found.risks)
     cards = [
         card(_amount(found.saved), "of requests less than owners wrote, in force now", _mood(found.saved)),
@@ -36,6 +36,7 @@ def html(found: Standing) -> str:
         "<h1>Foresize: savings and risks</h1>",
         f"<p>Made {timestamp(found.at_s)} from MemoryForecasts. Requests count once for each pod there is.</p>",
         f'<div class="cards">{"".join(cards)}</div>',
+        *([] if linked is None else [_links(found.rows, linked)]),
         heading("Risks", "Severe: a kill is likely, or was. Watch: something is in the way."),
         _risks(found),
         heading(
@@ -117,6 +118,12 @@ def _bars(rows: Sequence[Row]) -> str:
         ]
     drawn = "".join(lines)
     return f'<figure><svg viewBox="0 0 {WIDTH} {len(rows) * LINE + 8}" role="img">{drawn}</svg></figure>'
+
+
+def _links(rows: Sequence[Row], linked: Callable[[str], str]) -> str:
+    workloads = dict.fromkeys(row.workload for row in rows)
+    made = (f'<a href="{escape(linked(each), quote=True)}">{escape(plain(each))}</a>' for each in workloads)
+    return heading("Each workload") + f"<p>{' &middot; '.join(made)}</p>"
 
 
 _BARS = ("templateRequest", "request", "wantedRequest")
