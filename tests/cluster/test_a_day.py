@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
 from typing import Any
@@ -16,23 +18,36 @@ from foresize_dev import backfill, workloads
 from foresize_dev.audit import Write
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
-from foresize_dev.waiting import wait_for
+from foresize_dev.operator_process import Operator
+from foresize_dev.waiting import DeadlineError, wait_for
 from foresize_dev.workloads import Memhog
 from proofs import resizes
-from scenes import MIB, RANDOM, forecast, now, policy, sizes
+from scenes import MIB, RANDOM, forecast, now, policy, resized, sizes
 
 Json = dict[str, Any]
 DAY_S = 86_400
 STEP_S, COARSE_STEP_S = 15, 300
 PEAK_S = 15
 BASE_MIB, PEAK_MIB = 60, 220
-FIRST_LOOK_S = 45
-"""From the Deployments' creation to the peak: room for back-filling, the operator's start and its first forecast."""
+FIRST_LOOKS_S = (45, 135)
+"""From the Deployments' creation to the peak: room for back-filling, the operator's start and its first forecast. On a
+machine that is too busy for the first, all is begun anew with the second."""
 AFTER_S = 60
 """From the peak's end until its request is down: the cooldown, and a forecast of a quiet that lasts."""
 
 
-@pytest.mark.timeout(180)
+@dataclass(frozen=True)
+class Day:
+    """Two pods with a past, and an operator that has just begun to look at them."""
+
+    peak_s: float
+    web: Json
+    leaky: Json
+    started: Operator
+    since: int
+
+
+@pytest.mark.timeout(500)
 def test_a_daily_peak_is_met_before_it_and_let_go_and_a_leak_is_named(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
@@ -40,7 +55,36 @@ def test_a_daily_peak_is_met_before_it_and_let_go_and_a_leak_is_named(
 
     Beside it 12 MiB an hour more in all of its past: called Leaking, with a time to its limit, and given nothing.
     """
-    peak_s = math.ceil((time.time() + FIRST_LOOK_S) / STEP_S) * STEP_S
+    for look_s in FIRST_LOOKS_S:
+        day = _begun(cluster, namespace, prometheus, operator, look_s)
+        with suppress(DeadlineError):
+            _wait("the request of the peak", lambda of=day: _request(cluster, of.web) >= PEAK_MIB * MIB, day.peak_s)
+            break
+        day.started.stop()
+        cluster.kubectl("delete", "deployments,memorypolicies", "--all", "-n", namespace, "--cascade=foreground")
+    web, leaky = day.web, day.leaky
+    resized(cluster, web, lambda limit: limit > PEAK_MIB * MIB)
+    assert time.time() < day.peak_s
+    wait_for("the peak", lambda: _holds(cluster, web) > PEAK_MIB * MIB, FIRST_LOOKS_S[-1])
+    lowered_s = day.peak_s + PEAK_S + AFTER_S - time.time()
+    wait_for("the request of the quiet", lambda: _request(cluster, web) < 96 * MIB, lowered_s)
+
+    assert workloads.restarts(now(cluster, web)) == 0
+    row = forecast(cluster, namespace, "deployment-leaky")["containers"][0]
+    assert "Leaking" == row["shape"]
+    assert row["timeToLimit"]
+    patches = resizes(cluster, day.started, namespace, day.since)
+    fed = [each for each in patches if each.name == leaky["metadata"]["name"]]
+    asked = ["192Mi", *(request for each in fed if (request := _asked(each)))]
+    assert all(in_bytes(after) <= in_bytes(before) for before, after in pairwise(asked))
+    assert "280Mi" == sizes(now(cluster, leaky))[1]
+
+
+def _begun(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator, look_s: float
+) -> Day:
+    """Everything is there, and the peak comes so many seconds after the first of it was made."""
+    peak_s = math.ceil((time.time() + look_s) / STEP_S) * STEP_S
     daily = f"{_clock(peak_s)}={PEAK_MIB}Mi,{_clock(peak_s + PEAK_S)}={BASE_MIB}Mi"
     hogs = {
         "web": Memhog({"DAILY": daily, "HOLD": f"{BASE_MIB}Mi"}, request="96Mi", limit="128Mi"),
@@ -61,22 +105,16 @@ def test_a_daily_peak_is_met_before_it_and_let_go_and_a_leak_is_named(
     cluster.apply(policy("day", **hurry), namespace=namespace)
     cluster.apply(policy("leak", "leaky", leak={"action": "Hold"}), namespace=namespace)
     started = operator(prometheus(history=history).url, refit_interval="30s")
+    return Day(peak_s, web, leaky, started, since)
 
-    wait_for("the request of the peak", lambda: _request(cluster, web) >= PEAK_MIB * MIB, FIRST_LOOK_S)
-    assert time.time() < peak_s
-    assert workloads.limit_bytes(now(cluster, web)) > PEAK_MIB * MIB
-    wait_for("the peak", lambda: _holds(cluster, web) > PEAK_MIB * MIB, FIRST_LOOK_S)
-    lowered_s = peak_s + PEAK_S + AFTER_S - time.time()
-    wait_for("the request of the quiet", lambda: _request(cluster, web) < 96 * MIB, lowered_s)
 
-    assert workloads.restarts(now(cluster, web)) == 0
-    row = forecast(cluster, namespace, "deployment-leaky")["containers"][0]
-    assert "Leaking" == row["shape"]
-    assert row["timeToLimit"]
-    fed = [each for each in resizes(cluster, started, namespace, since) if each.name == leaky["metadata"]["name"]]
-    asked = ["192Mi", *(request for each in fed if (request := _asked(each)))]
-    assert all(in_bytes(after) <= in_bytes(before) for before, after in pairwise(asked))
-    assert "280Mi" == sizes(now(cluster, leaky))[1]
+def _wait(what: str, probe: Callable[[], bool], until_s: float) -> None:
+    """As `wait_for`, until a time that no patience moves."""
+    end = time.monotonic() + until_s - time.time()
+    while not probe():
+        if time.monotonic() >= end:
+            raise DeadlineError(f"waited for {what} until {_clock(until_s)}")
+        time.sleep(0.1)
 
 
 def _past(pod: Json, step_s: int, long_s: int, mebibytes: Callable[[float], float]) -> list[backfill.Series]:
