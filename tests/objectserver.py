@@ -10,7 +10,7 @@ from typing import Any
 from apiserver import Answer, Request, status
 
 Json = dict[str, Any]
-SUBRESOURCES = ("status", "resize", "eviction")
+SUBRESOURCES = ("status", "resize", "eviction", "scale")
 
 
 class Objects:

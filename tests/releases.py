@@ -14,7 +14,7 @@ from foresize_dev.places import REPOSITORY
 
 CHART: dict[str, Any] = {
     "operator": {"enabled": False},  # it runs as a process of this machine
-    "rbac": {"templates": True},
+    "rbac": {"templates": True, "scale": True},
     "evictions": {"enabled": True},
 }
 

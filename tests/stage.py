@@ -16,6 +16,7 @@ from foresize.passes.attend import Attendant
 from foresize.passes.moving import Mover
 from foresize.passes.refit import Forecasts
 from foresize.passes.senses import Foreseen
+from foresize.passes.sleeping import Sleeper
 from foresize.passes.templating import Templater
 from foresize.reporting.announce import Announcer
 from foresize.reporting.events import Events
@@ -82,6 +83,7 @@ class Stage:
             admission=self.admission,
             events=self.events,
         )
+        self.sleeper = Sleeper(api, self.fence, self.attendant, self.records, self.events)
         self.acts = ActPass(
             settings,
             api,
@@ -94,6 +96,7 @@ class Stage:
             announcer=Announcer(self.events),
             templater=Templater(api, self.fence, self.attendant, self.records, self.events),
             mover=self.mover,
+            sleeper=self.sleeper,
         )
 
     def foresee(self, name: str, demand_mib: float) -> None:

@@ -251,10 +251,9 @@ def unsettled(crews: Iterable[Crew], past: Sequence[Past], now_s: float) -> Held
 def rested(pod: PodView, cause: str, mine: Iterable[Eviction], now_s: float, rest_s: float = REST_S) -> Held | None:
     """Why a pod is not evicted for what another was evicted for already: it is that one's replacement."""
     for eviction in mine:
-        if eviction.cause == cause and now_s - eviction.at_s < rest_s and pod.created_s >= eviction.at_s - 1:
-            words = (
-                f"it replaces {eviction.pod}, evicted for the same reason; rests to {_clock(eviction.at_s + rest_s)}"
-            )
+        rests_to_s = eviction.at_s + rest_s
+        if eviction.cause == cause and now_s < rests_to_s and pod.created_s >= eviction.at_s - 1:
+            words = f"it replaces {eviction.pod}, evicted for the same reason, and rests to {_clock(rests_to_s)}"
             return Held("EvictedBefore", words)
     return None
 

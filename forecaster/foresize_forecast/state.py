@@ -18,6 +18,7 @@ from foresize_forecast.sizes import Size
 KILLS_KEPT = 10
 RUNS_KEPT = 100
 REVISIONS_KEPT = 5
+NAPS_KEPT = 30
 EVICTIONS_KEPT = 20
 EVICTION_KEPT_S = 86_400.0
 """Evictions are remembered for a day, the newest `EVICTIONS_KEPT`: budgets count an hour of them."""
@@ -161,6 +162,53 @@ class Eviction:
     message: str = ""
 
 
+class SleepPhase(StrEnum):
+    """How far a workload is on its way to zero replicas and back."""
+
+    GOING = "Going"
+    """Written before it is scaled to zero."""
+    ASLEEP = "Asleep"
+    WAKING = "Waking"
+    """Written before it is scaled back."""
+    AWAKE = "Awake"
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """A workload that was scaled to zero because it was idle, or the memory of that."""
+
+    phase: SleepPhase
+    at_s: float
+    """When it was put to sleep, or woken."""
+    replicas: int
+    """How many it had, and gets back."""
+    uid: str
+    """Of the workload: one that is made anew is not asleep."""
+    api_version: str
+    levels: Mapping[str, int] = field(default_factory=dict)
+    """The level of each container, bytes, while it did nothing."""
+    wake: str = ""
+    """What its annotation said when it was last acted on."""
+    rests_until_s: float = 0.0
+    """Until when it is not put to sleep again."""
+    tried_s: float = 0.0
+    """When scaling it was last refused."""
+    message: str = ""
+    """The refusal, in the API server's words."""
+    naps: tuple[tuple[float, float], ...] = ()
+    """From when to when it slept, the newest `NAPS_KEPT`."""
+
+    @property
+    def holds(self) -> bool:
+        """Whether it is asleep, or about to be, or about to be woken."""
+        return self.phase is not SleepPhase.AWAKE
+
+    def ended(self, now_s: float, wake: str) -> Sleep:
+        """The memory of it, once it is awake."""
+        naps = (*self.naps, (self.at_s, now_s))[-NAPS_KEPT:]
+        return replace(self, phase=SleepPhase.AWAKE, at_s=now_s, wake=wake, naps=naps, message="", tried_s=0.0)
+
+
 @dataclass(frozen=True, slots=True)
 class RunsKept:
     """Runs of a group of pods, whose names say nothing once they are gone."""
@@ -188,6 +236,9 @@ class WorkloadState:
 
     runs: Mapping[str, RunsKept] = field(default_factory=dict)
     """By container name, where nobody else remembers which pods were its runs."""
+
+    sleep: Sleep | None = None
+    """Of a workload that was put to sleep for being idle, now or before."""
 
     def container(self, name: str) -> ContainerState:
         """The memory of a container, empty where there is none."""

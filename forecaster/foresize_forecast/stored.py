@@ -21,6 +21,8 @@ from foresize_forecast.state import (
     Eviction,
     RunsKept,
     Shapes,
+    Sleep,
+    SleepPhase,
     Stage,
     TemplateWrite,
     Wait,
@@ -38,6 +40,7 @@ def dump(state: WorkloadState) -> dict[str, Any]:
         "attempts": {uid: _dump_attempt(attempt) for uid, attempt in sorted(state.attempts.items())},
         "revisions": dict(sorted(state.revisions.items())),
         **_dump_template(state.template),
+        **_bare({"sleep": _dump_sleep(state.sleep)}),
         **_bare({"runs": {name: _dump_runs(kept) for name, kept in sorted(state.runs.items())}}),
     }
     waits = {uid: [each.cause, each.since_s] for uid, each in sorted(state.waits.items())}
@@ -68,6 +71,7 @@ def load(stored: Mapping[str, Any] | None) -> WorkloadState:
             Eviction(e.get("at", 0.0), e["uid"], e.get("pod", ""), e.get("node", ""), e["cause"], e.get("message", ""))
             for e in stored.get("evictions", [])
         ),
+        sleep=_load_sleep(stored.get("sleep")),
         runs={name: _load_runs(kept) for name, kept in stored.get("runs", {}).items()},
     )
 
@@ -165,6 +169,41 @@ def _load_template(stored: Mapping[str, Any] | None) -> TemplateWrite | None:
     if stored is None:
         return None
     return TemplateWrite(stored.get("at", 0.0), stored.get("done", False), stored.get("message", ""))
+
+
+def _dump_sleep(sleep: Sleep | None) -> dict[str, Any] | None:
+    if sleep is None:
+        return None
+    return {"phase": str(sleep.phase), "at": sleep.at_s, "uid": sleep.uid} | _bare(
+        {
+            "replicas": sleep.replicas,
+            "apiVersion": sleep.api_version,
+            "levels": dict(sorted(sleep.levels.items())),
+            "wake": sleep.wake,
+            "restsUntil": sleep.rests_until_s,
+            "triedAt": sleep.tried_s,
+            "message": sleep.message,
+            "naps": [list(nap) for nap in sleep.naps],
+        }
+    )
+
+
+def _load_sleep(stored: Mapping[str, Any] | None) -> Sleep | None:
+    if stored is None:
+        return None
+    return Sleep(
+        SleepPhase(stored["phase"]),
+        stored["at"],
+        stored.get("replicas", 0),
+        stored["uid"],
+        stored.get("apiVersion", ""),
+        dict(stored.get("levels", {})),
+        wake=stored.get("wake", ""),
+        rests_until_s=stored.get("restsUntil", 0.0),
+        tried_s=stored.get("triedAt", 0.0),
+        message=stored.get("message", ""),
+        naps=tuple((float(start_s), float(end_s)) for start_s, end_s in stored.get("naps", [])),
+    )
 
 
 def _dump_shapes(shapes: Shapes | None) -> dict[str, Any] | None:

@@ -98,6 +98,8 @@ NODE_REACHED = _gauge(
 # What was done.
 RESIZES = _counter("resizes", "Resizes asked of the API server, by why and how they ended.", "reason", "result")
 TEMPLATES = _counter("template_writes", "Pod templates asked of the API server, by how they ended.", "result")
+SCALINGS = _counter("scalings", "Idle workloads asked to be scaled down or up, by how that ended.", "way", "result")
+ASLEEP = _gauge("workloads_asleep", "Workloads scaled to zero because they were idle.")
 EVICTIONS = _counter("evictions", "Evictions asked of the API server, by why and how they ended.", "reason", "result")
 EVICTIONS_HELD = _gauge(
     "evictions_held", "Pods that an eviction would help and that are not evicted now, by what says no.", "reason"

@@ -55,6 +55,15 @@ def test_templates_are_written_by_order_only(render: Render) -> None:
     }
 
 
+def test_workloads_are_scaled_by_order_only(render: Render) -> None:
+    """rbac.scale adds the right to change how many replicas a workload has, and nothing else of it."""
+    more = granted(rules(render({"rbac": {"scale": True}}), "ClusterRole"))
+
+    assert more - granted(rules(render(), "ClusterRole")) == {
+        ("apps", f"{kind}/scale", "patch") for kind in ("deployments", "statefulsets", "replicasets")
+    }
+
+
 def test_the_right_to_templates_comes_with_its_bound(render: Render) -> None:
     """Whoever has the operator's token may change memory in templates, not images: the API server refuses it."""
     assert not [each for each in render() if each["kind"].startswith("Validating")]
@@ -80,7 +89,7 @@ def test_evictions_are_a_right_of_their_own(render: Render) -> None:
 
 def test_doctor_asks_for_what_the_chart_grants(render: Render) -> None:
     """The table of rights in commands/rights.py has each right of the chart with what it is for, and no other."""
-    manifests = render({"evictions": {"enabled": True}, "rbac": {"templates": True}})
+    manifests = render({"evictions": {"enabled": True}, "rbac": {"templates": True, "scale": True}})
     roles = {own: rules(manifests, "Role" if own else "ClusterRole") for own in (False, True)}
     asked = {
         own: {(each.group, each.resource, verb) for each in RIGHTS if each.own is own for verb in each.verbs}

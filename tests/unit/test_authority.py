@@ -63,7 +63,7 @@ def imported(tree: ast.AST) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
-def test_ten_modules_write_to_the_cluster_at_all() -> None:
+def test_eleven_modules_write_to_the_cluster_at_all() -> None:
     """Reading the code of these modules tells everything that operator and webhook can change in a cluster."""
     writers = {name: wrote for name, tree in trees(HANDS) if (wrote := methods_called(tree, "api") & WRITES)}
 
@@ -76,6 +76,7 @@ def test_ten_modules_write_to_the_cluster_at_all() -> None:
         "passes/policyreport.py": {"patch"},  # status of MemoryPolicies
         "reporting/records.py": {"create", "replace", "patch", "delete"},  # MemoryForecasts
         "doors/resize.py": {"patch"},  # pods/resize
+        "doors/scale.py": {"patch"},  # replicas of workloads
         "doors/template.py": {"patch"},  # memory in pod templates
         "webhook/keeper.py": {"replace", "patch"},  # its own certificate, and what the API server trusts of it
     } == writers
@@ -102,6 +103,17 @@ def test_pods_are_evicted_by_one_module() -> None:
     ]
 
 
+def test_replicas_are_written_by_one_module() -> None:
+    """A workload has more or fewer pods through `scale` alone, asked by who puts to sleep and by a release."""
+    naming = [name for name, tree in trees(HANDS) if any(text.endswith("/scale") for text in texts(tree))]
+
+    # references.py reads it, rights.py asks who may, kubeapi.py names it to count writes.
+    assert ["cluster/references.py", "commands/rights.py", "doors/scale.py", "kube/kubeapi.py"] == naming
+    assert ["commands/returning.py", "passes/sleeping.py"] == [
+        name for name, tree in trees(HANDS) if "foresize.doors.scale.scale" in imported(tree)
+    ]
+
+
 def test_sizes_at_creation_are_written_by_one_module() -> None:
     """What new pods are born with changes through `admission` alone."""
     # The webhook reads them, and touched.py lists them.
@@ -115,7 +127,7 @@ def test_all_doors_ask_for_the_lease_and_the_kill_switch() -> None:
     asking = {
         (name, function.name)
         for name, tree in trees(HANDS)
-        if name in {"doors/resize.py", "doors/evict.py", "doors/admission.py", "doors/template.py"}
+        if name in {"doors/resize.py", "doors/evict.py", "doors/admission.py", "doors/template.py", "doors/scale.py"}
         for function in ast.walk(tree)
         if isinstance(function, ast.FunctionDef) and "refusal" in methods_called(function, "fence")
     }
@@ -124,6 +136,7 @@ def test_all_doors_ask_for_the_lease_and_the_kill_switch() -> None:
         ("doors/resize.py", "resize"),
         ("doors/evict.py", "evict"),
         ("doors/admission.py", "_write"),
+        ("doors/scale.py", "scale"),
         ("doors/template.py", "write"),
         ("doors/template.py", "give_back"),
     } == asking

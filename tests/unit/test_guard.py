@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import container, mi, pod, size
+from foresize.cluster.autoscalers import Autoscaler
 from foresize.cluster.guard import assign
-from foresize.cluster.targets import Autoscaler, Inventory
+from foresize.cluster.targets import Inventory
 from foresize.cluster.workloads import Workload
 from foresize.config.policy import Policy, parse
 from foresize.passes.managed import Managed, manage

@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 from builders import size
 from foresize_forecast.pods import Kill
 from foresize_forecast.reasons import Reason
-from foresize_forecast.state import Attempt, Change, ContainerState, Eviction, Wait, WorkloadState
+from foresize_forecast.state import (
+    Attempt,
+    Change,
+    ContainerState,
+    Eviction,
+    Sleep,
+    SleepPhase,
+    Wait,
+    WorkloadState,
+)
 from foresize_forecast.stored import dump, load
 
 moments = st.floats(0, 2e9)
@@ -30,8 +39,23 @@ containers = st.builds(
     fast_raises_s=st.lists(moments, max_size=3).map(tuple),
     last_change=st.one_of(st.none(), st.builds(Change, moments, sizes, sizes, st.sampled_from(Reason), st.text())),
 )
+sleeps = st.builds(
+    Sleep,
+    st.sampled_from(SleepPhase),
+    moments,
+    st.integers(0, 99),
+    st.text(min_size=1),
+    st.text(),
+    st.dictionaries(st.text(min_size=1), st.integers(0, 2**40), max_size=3),
+    wake=st.text(),
+    rests_until_s=moments,
+    tried_s=moments,
+    message=st.text(),
+    naps=st.lists(st.tuples(moments, moments), max_size=3).map(tuple),
+)
 states = st.builds(
     WorkloadState,
+    sleep=st.one_of(st.none(), sleeps),
     containers=st.dictionaries(st.text(min_size=1), containers, max_size=3),
     attempts=st.dictionaries(st.text(min_size=1), st.builds(Attempt, moments, st.integers(0, 9), st.text(), moments)),
     revisions=st.dictionaries(st.text(min_size=1), moments, max_size=3),

@@ -50,6 +50,17 @@ def memory_writers(metadata: Json, path: Sequence[str]) -> Iterator[Writer]:
                             yield Writer(name, entry.get("manager", ""), applied, entry.get("time", ""))
 
 
+def replicas_writer(metadata: Json) -> str:
+    """Who last wrote how many replicas there are; empty where nobody is on record."""
+    entries = metadata.get("managedFields") or []
+    writers = [
+        (entry.get("time", ""), entry.get("manager", ""))
+        for entry in entries
+        if "f:replicas" in ((entry.get("fieldsV1") or {}).get("f:spec") or {})
+    ]
+    return max(writers, default=("", ""))[1]
+
+
 def _name(key: str) -> str:
     """The container in `k:{"name":"app"}`; empty for what is no key."""
     if not key.startswith("k:"):

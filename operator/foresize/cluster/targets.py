@@ -10,7 +10,8 @@ from typing import Any
 
 from kubernetes.utils import parse_quantity
 
-from foresize.cluster import nodes
+from foresize.cluster import autoscalers, nodes
+from foresize.cluster.autoscalers import Autoscaler, Scaler
 from foresize.cluster.references import by_scale, controller
 from foresize.cluster.workloads import BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION, Workload, opted_out, read
 from foresize.config.labels import matches
@@ -30,17 +31,6 @@ LISTED = {
 
 
 @dataclass(frozen=True, slots=True)
-class Autoscaler:
-    """Another that acts on memory: a VerticalPodAutoscaler that is not Off, or a HorizontalPodAutoscaler."""
-
-    kind: str
-    name: str
-    namespace: str
-    target: str
-    """`Kind/name`."""
-
-
-@dataclass(frozen=True, slots=True)
 class Inventory:
     """What was there at one moment.
 
@@ -52,6 +42,7 @@ class Inventory:
         node_allocatable_bytes: by node.
         node_cannot_resize: by node, why pods cannot be resized there; nodes where they can are not named.
         autoscalers: what else acts on memory.
+        scalers: by (namespace, `Kind/name`), what else says how many replicas there are.
         missing: by policy uid, why its reference leads nowhere.
         covered: by uid of a ClusterMemoryPolicy, the namespaces that it is about.
         groups: by uid of a policy that groups pods by a label, what it groups.
@@ -64,6 +55,7 @@ class Inventory:
     node_allocatable_bytes: Mapping[str, int] = field(default_factory=dict)
     node_cannot_resize: Mapping[str, str] = field(default_factory=dict)
     autoscalers: tuple[Autoscaler, ...] = ()
+    scalers: Mapping[tuple[str, str], Scaler] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
     covered: Mapping[str, frozenset[str]] = field(default_factory=dict)
     groups: Mapping[str, tuple[Workload, ...]] = field(default_factory=dict)
@@ -127,6 +119,7 @@ def take_inventory(
     }
     workloads |= {each.key: each for found in referred.values() for each in found if isinstance(each, Workload)}
     listed = {each["metadata"]["name"]: each for each in _listed(api, "/api/v1/nodes")} if policies else {}
+    horizontal = reader.horizontal()
     return Inventory(
         workloads=workloads,
         ignored_namespaces=frozenset(name for name in reader.namespaces if opted_out(about.get(name, {}))),
@@ -134,7 +127,8 @@ def take_inventory(
         quotas=reader.rooms("resourcequotas", _quota),
         node_allocatable_bytes={name: nodes.allocatable_bytes(node) for name, node in listed.items()},
         node_cannot_resize={name: why for name, node in listed.items() if (why := nodes.cannot_resize(node))},
-        autoscalers=(*reader.horizontal(), *reader.vertical()),
+        autoscalers=tuple(autoscalers.of_memory(horizontal, reader.vertical())),
+        scalers=autoscalers.of_replicas(horizontal),
         missing={uid: each for uid, found in referred.items() if (each := _lost(found))},
         covered=covered,
     )
@@ -216,18 +210,14 @@ class _Reader:
             found[item["metadata"]["namespace"]].append(item)
         return {namespace: read_room(items) for namespace, items in found.items()}
 
-    def horizontal(self) -> Iterator[Autoscaler]:
-        for item in self.items("/apis/autoscaling/v2", "horizontalpodautoscalers"):
-            if any(_is_memory(metric) for metric in item.get("spec", {}).get("metrics") or []):
-                yield _autoscaler(item, "HorizontalPodAutoscaler", item["spec"]["scaleTargetRef"])
+    def horizontal(self) -> list[Json]:
+        return list(self.items("/apis/autoscaling/v2", "horizontalpodautoscalers"))
 
-    def vertical(self) -> Iterator[Autoscaler]:
+    def vertical(self) -> list[Json]:
         try:
-            for item in self.items("/apis/autoscaling.k8s.io/v1", "verticalpodautoscalers"):
-                if _sizes_memory(item.get("spec", {})):
-                    yield _autoscaler(item, "VerticalPodAutoscaler", item["spec"]["targetRef"])
+            return list(self.items("/apis/autoscaling.k8s.io/v1", "verticalpodautoscalers"))
         except NotFound:
-            return
+            return []
 
 
 def _listed(api: Api, path: str) -> list[Json]:
@@ -274,23 +264,3 @@ def _quota(items: Sequence[Json]) -> Room:
     return Room(
         quota_request_free_bytes=left("requests.memory", "memory"), quota_limit_free_bytes=left("limits.memory")
     )
-
-
-def _autoscaler(item: Json, kind: str, target: Mapping[str, str]) -> Autoscaler:
-    metadata = item["metadata"]
-    return Autoscaler(kind, metadata["name"], metadata["namespace"], f"{target['kind']}/{target['name']}")
-
-
-def _sizes_memory(spec: Json) -> bool:
-    """Whether a VerticalPodAutoscaler acts on the memory of any container: it does unless told otherwise."""
-    if (spec.get("updatePolicy") or {}).get("updateMode") == "Off":
-        return False
-    rows = (spec.get("resourcePolicy") or {}).get("containerPolicies") or []
-    # A row with the name * speaks for all containers without one of their own.
-    named = rows if any(row.get("containerName") == "*" for row in rows) else [*rows, {}]
-    return any(row.get("mode") != "Off" and "memory" in row.get("controlledResources", ["memory"]) for row in named)
-
-
-def _is_memory(metric: Json) -> bool:
-    source = metric.get("resource") or metric.get("containerResource") or {}
-    return bool(source.get("name") == "memory")

@@ -12,6 +12,7 @@ from typing import Any
 from kubernetes.utils import parse_quantity
 
 from foresize.cluster import ownership
+from foresize.cluster.managedfields import replicas_writer
 from foresize.config.quantities import memory_bytes
 from foresize_forecast.schedule import Schedule
 from foresize_forecast.sizes import QosClass, Size
@@ -19,6 +20,7 @@ from foresize_forecast.templateplan import NOTHING, Held
 
 IGNORE = "foresize.dev/ignore"
 EVICT = "foresize.dev/evict"
+WAKE = "foresize.dev/wake"
 BUILT_IN = {
     "Deployment": "deployments",
     "StatefulSet": "statefulsets",
@@ -62,6 +64,9 @@ class Workload:
         init: memory of the ordinary init containers in its pod template.
         schedule: when its runs start, where it says so.
         revision: what its runs do, in short: another one after a change of image, command, arguments or environment.
+        wake: what its annotation asks of a workload that was scaled to zero; empty where it asks for nothing.
+        loses_claims: whether scaling it to zero deletes volumes.
+        replicas_by: who last wrote how many replicas it has; empty where that is not on record.
     """
 
     namespace: str
@@ -86,6 +91,9 @@ class Workload:
     init: Mapping[str, Size] = field(default_factory=dict)
     schedule: Schedule | None = None
     revision: str = ""
+    wake: str = ""
+    loses_claims: bool = False
+    replicas_by: str = ""
 
     @property
     def owners(self) -> Mapping[str, Size]:
@@ -136,6 +144,9 @@ def read(item: Json, kind: str, api_version: str = BUILT_IN_VERSION) -> Workload
         schedule=Schedule(spec.get("schedule", ""), spec.get("timeZone") or "") if kind == "CronJob" else None,
         revision=_revision(pod) if kind in BATCH else "",
         evict={"true": True, "false": False}.get(_mark(metadata, EVICT)),
+        wake=_mark(metadata, WAKE).removeprefix("false"),
+        loses_claims=(spec.get("persistentVolumeClaimRetentionPolicy") or {}).get("whenScaled") == "Delete",
+        replicas_by=replicas_writer(metadata),
     )
 
 

@@ -239,9 +239,18 @@ def _title(policy: Json) -> str:
 def asking(found: Sequence[Json]) -> Mapping[str, list[str]]:
     """By optional part of the rights, the policies that ask for it."""
     return {
-        "evictions": [_title(each) for each in found if _apply(each).get("running") == "InPlaceOrEvict"],
+        "evictions": [_title(each) for each in found if _evicts(each)],
         "templates": [_title(each) for each in found if _apply(each).get("template")],
+        "scale": [_title(each) for each in found if _idle(each).get("action") == "ScaleToZero"],
     }
+
+
+def _evicts(policy: Json) -> bool:
+    return _apply(policy).get("running") == "InPlaceOrEvict" or _idle(policy).get("action") == "Evict"
+
+
+def _idle(policy: Json) -> Json:
+    return policy.get("spec", {}).get("idle") or {}
 
 
 def _apply(policy: Json) -> Json:

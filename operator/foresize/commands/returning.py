@@ -14,12 +14,14 @@ from foresize.config.quantities import people
 from foresize.config.selecting import Ref
 from foresize.doors.admission import Admission
 from foresize.doors.resize import resize
+from foresize.doors.scale import scale
 from foresize.doors.template import give_back
 from foresize.kube.kubeapi import Api, ApiError
 from foresize.kube.lease import Fence
 from foresize.passes.managed import owns
 from foresize.reporting import events
 from foresize.reporting.events import Events
+from foresize.reporting.records import Records
 from foresize_forecast.giveback import given_back
 from foresize_forecast.podchange import what_is_in_force
 from foresize_forecast.podroom import PodChange
@@ -52,6 +54,7 @@ class Return:
         complete = self._withdraw(workloads) if everywhere is None else self._withdraw_all(everywhere)
         for workload in workloads:
             try:
+                complete &= self._awake(workload)
                 complete &= self._template(workload) if workload.templated else self._pods(workload)
             except ApiError as error:
                 complete = False
@@ -81,6 +84,21 @@ class Return:
                 complete = False
                 self.say(f"MemorySizes of {namespace} could not be taken back: {refused.message}")
         return complete
+
+    def _awake(self, workload: Workload) -> bool:
+        """What was scaled to zero for being idle gets its replicas back."""
+        records = Records(self.api, lambda: False)
+        records.load([workload.namespace])
+        sleep = records.asleep().get(workload.key)
+        if sleep is None or sleep.uid != workload.uid:
+            return True
+        if not workload.replicas:
+            if refused := scale(self.api, self.fence, workload, 0, sleep.replicas):
+                self.say(f"{words_of(workload)}: it stays at zero replicas: {refused.message}")
+                return False
+            self.say(f"{words_of(workload)}: scaled from 0 to {sleep.replicas}, as before it was idle")
+        records.forget(workload.key)
+        return True
 
     def _template(self, workload: Workload) -> bool:
         """A template that was written goes back, and its pods with it: by its rollout, or in place without one."""

@@ -14,8 +14,8 @@ READS = ("get", "list")
 WATCHES = (*READS, "watch")
 MOST_ASKED = 3
 """Namespaces that are asked about, where an operator is limited to some: their roles are made alike."""
-FOR_EVICTIONS, FOR_TEMPLATES = "evictions", "templates"
-CHART_VALUE = {FOR_EVICTIONS: "evictions.enabled", FOR_TEMPLATES: "rbac.templates"}
+FOR_EVICTIONS, FOR_TEMPLATES, FOR_SCALE = "evictions", "templates", "scale"
+CHART_VALUE = {FOR_EVICTIONS: "evictions.enabled", FOR_TEMPLATES: "rbac.templates", FOR_SCALE: "rbac.scale"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +71,10 @@ RIGHTS: tuple[Right, ...] = (
     Right("batch", "cronjobs", ("patch",), "writing pod templates", FOR_TEMPLATES),
     *(
         Right("apps", f"{kind}/scale", ("get",), "knowing how many replicas there are")
+        for kind in ("deployments", "statefulsets", "replicasets")
+    ),
+    *(
+        Right("apps", f"{kind}/scale", ("patch",), "scaling idle workloads", FOR_SCALE)
         for kind in ("deployments", "statefulsets", "replicasets")
     ),
     Right("", "namespaces", READS, "seeing who opted out", clusterwide=True, mild=True),

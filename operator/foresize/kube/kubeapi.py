@@ -29,7 +29,7 @@ WRITE_BURST = 20
 JSON_TYPE = "application/json"
 MANAGER = "foresize"
 """Whose fields those are that we write, in an object's managedFields."""
-SUBRESOURCES = ("/resize", "/status", "/eviction")
+SUBRESOURCES = ("/resize", "/status", "/eviction", "/scale")
 TOO_MANY = 429
 TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
 

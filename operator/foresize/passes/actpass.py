@@ -11,7 +11,7 @@ import threading
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -40,6 +40,7 @@ from foresize.passes.policyreport import Found
 from foresize.passes.refit import Forecasts
 from foresize.passes.senses import Foreseen, Senses
 from foresize.passes.sensing import latest, sense, with_waiting
+from foresize.passes.sleeping import Sleeper
 from foresize.passes.templating import Templater
 from foresize.reporting.announce import Announcer
 from foresize.reporting.exports import forget
@@ -93,12 +94,13 @@ class ActPass:
         announcer: Announcer,
         templater: Templater,
         mover: Mover,
+        sleeper: Sleeper,
     ) -> None:
         self._settings, self._api, self._source = settings, api, source
         self._watch, self._attendant = watch, attendant
         self._admission, self._records = admission, records
         self._forecasts, self._announcer = forecasts, announcer
-        self._templater, self._mover = templater, mover
+        self._templater, self._mover, self._sleeper = templater, mover, sleeper
         self._activities = Activities(source)
         self._inventory = Inventory()
         self._inventory_of = NEVER
@@ -139,7 +141,6 @@ class ActPass:
             lowered = [key for key in managed if ladder.watches(self._records.state(key), now_s)]
             senses |= with_waiting(self._source, {key: self.pods(managed[key]) for key in lowered}, senses, now_s)
             senses |= with_shares(managed, senses, self.pods, now_s)
-        with _timed("activity"):
             senses = self._activities.known(managed, senses, now_s)
         self.scene = Scene(managed, assignments, senses)
         looks: dict[Key, Look] = {}
@@ -149,6 +150,8 @@ class ActPass:
                 with self._kept_apart(one, errors):
                     looks[key] = self._attendant.attend(one, partial(self.pods, one), senses[key], time.time())
                     looks[key] = self._templater.attend(one, looks[key], time.time())
+                    looks[key] = self._sleeper.attend(one, looks[key], time.time())
+            self._sleeper.wake_abandoned(managed, time.time())
         with _timed("evict"):
             looks = self._moved(managed, looks)
         with _timed("write"):
@@ -290,7 +293,5 @@ def _warn_of(namespace: str, refused: Refused | None) -> None:
         logger.warning("MemorySizes of %s: %s", namespace, refused.message)
 
 
-@contextmanager
-def _timed(step: str) -> Iterator[None]:
-    with metrics.PASS_SECONDS.labels(step).time():
-        yield
+def _timed(step: str) -> AbstractContextManager[object]:
+    return metrics.PASS_SECONDS.labels(step).time()

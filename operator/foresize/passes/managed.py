@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
+from foresize.cluster.autoscalers import Scaler
 from foresize.cluster.guard import ROLLING_OUT, Assignment
 from foresize.cluster.targets import Inventory
 from foresize.cluster.workloads import BUILT_IN_VERSION, TEMPLATED, Workload, may_be_grouped, scheduled
@@ -30,6 +31,7 @@ class Managed:
         node_allocatable_bytes: by node.
         node_requested_bytes: by node, requests of all pods there.
         node_cannot_resize: by node, why nothing can be resized there.
+        scaler: who else says how many replicas it has; None: nobody.
     """
 
     workload: Workload
@@ -41,6 +43,7 @@ class Managed:
     node_allocatable_bytes: Mapping[str, int] = field(default_factory=dict)
     node_requested_bytes: Mapping[str, int] = field(default_factory=dict)
     node_cannot_resize: Mapping[str, str] = field(default_factory=dict)
+    scaler: Scaler | None = None
 
     @property
     def key(self) -> tuple[str, str]:
@@ -151,4 +154,5 @@ def manage(
         node_allocatable_bytes=inventory.node_allocatable_bytes,
         node_requested_bytes=node_requested_bytes,
         node_cannot_resize=inventory.node_cannot_resize,
+        scaler=inventory.scalers.get(assignment.workload.key),
     )

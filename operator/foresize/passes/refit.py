@@ -35,9 +35,10 @@ from foresize_forecast.prometheus import (
 )
 from foresize_forecast.prometheus.promql import one_of
 from foresize_forecast.prometheus.source import RefusalKind
+from foresize_forecast.scaletozero import with_naps
 from foresize_forecast.series import ContainerKey, PerContainer
 from foresize_forecast.sizing import kill_cost_bytes
-from foresize_forecast.state import RunsKept
+from foresize_forecast.state import RunsKept, Sleep
 
 logger = logging.getLogger(__name__)
 
@@ -66,6 +67,8 @@ class Forecasts:
     refusals: dict[Key, Refusal] = field(default_factory=dict)
     remembered: Callable[[Key], Mapping[str, RunsKept]] = field(default=lambda _: {})
     """Tells the runs of a group of pods, by container: its pods may be gone, and their names with them."""
+    slept: Callable[[Key], Sleep | None] = field(default=lambda _: None)
+    """Tells when a workload was scaled to zero for being idle."""
     _due: dict[Key, _Due] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -99,7 +102,7 @@ class Forecasts:
             batch = list(group)
             try:
                 answer = history(source, [request_of(each) for each in batch], grid_until(now_s, window_s, step_s))
-                made = {} if runs else _foresee(pool, batch, answer)
+                made = {} if runs else _foresee(pool, batch, answer, self.slept)
                 killed = past_kills(source, [each.workload.namespace for each in batch], now_s)
                 for each in batch:
                     own = made.get(each.workload.key, {})
@@ -183,7 +186,7 @@ def request_of(assignment: Assignment) -> HistoryRequest:
 
 
 def _foresee(
-    pool: Fitter, batch: Sequence[Assignment], answer: HistoryAnswer
+    pool: Fitter, batch: Sequence[Assignment], answer: HistoryAnswer, slept: Callable[[Key], Sleep | None]
 ) -> dict[Key, dict[str, Forecasted | NoOutlook]]:
     """Forecasts of all containers that a policy names, by workload and container."""
     assignments = {each.workload.key: each for each in batch}
@@ -191,6 +194,7 @@ def _foresee(
     wishes = [wish for key in answer.history.containers if (wish := _wish(key, assignments)) is not None]
     made: dict[Key, dict[str, Forecasted | NoOutlook]] = {}
     changed = replace(answer.history, changed_at_s=_changes_s(assignments, answer))
+    changed = with_naps(changed, [slept((key.namespace, key.workload)) for key in changed.containers])
     for row, forecast in zip(rows, pool.foresee(changed.rows(rows), wishes) if rows else [], strict=True):
         key = answer.history.containers[row]
         made.setdefault((key.namespace, key.workload), {})[key.container] = forecast

@@ -27,6 +27,7 @@ from foresize.passes.attend import Attendant
 from foresize.passes.managed import Managed
 from foresize.passes.moving import Mover
 from foresize.passes.refit import Forecasts
+from foresize.passes.sleeping import Sleeper
 from foresize.passes.templating import Templater
 from foresize.reporting.announce import Announcer
 from foresize.reporting.events import Events
@@ -90,7 +91,7 @@ def rehearse(settings: Settings, api: RehearsedApi, uids: Collection[str]) -> Re
         on_running=lambda *_: None,
     )
     attendant = _Keeping(api, fence, records, events)
-    forecasts = Forecasts(remembered=lambda key: records.state(key).runs)
+    forecasts = Forecasts(remembered=lambda key: records.state(key).runs, slept=lambda key: records.state(key).sleep)
     acts = ActPass(
         settings,
         api,
@@ -103,6 +104,7 @@ def rehearse(settings: Settings, api: RehearsedApi, uids: Collection[str]) -> Re
         announcer=Announcer(events),
         templater=Templater(api, fence, attendant, records, events),
         mover=Mover(settings, api, fence, attendant=attendant, records=records, admission=admission, events=events),
+        sleeper=Sleeper(api, fence, attendant, records, events),
     )
     _refit(settings, forecasts, _assignments(settings, api, records, fence.stopped), uids)
     _synced(watch, api, settings)

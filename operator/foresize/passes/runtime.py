@@ -23,6 +23,7 @@ from foresize.passes.attend import Attendant
 from foresize.passes.killpath import KillPath
 from foresize.passes.moving import Mover
 from foresize.passes.refit import Forecasts
+from foresize.passes.sleeping import Sleeper
 from foresize.passes.templating import Templater
 from foresize.reporting.announce import Announcer
 from foresize.reporting.events import Events
@@ -50,7 +51,9 @@ class Runtime:
         self._fence = Fence(self._lease.held)
         self._records, self._admission = Records(api, self._lease.held), Admission(api, self._fence)
         self._events = Events(api, self._lease.identity)
-        self._forecasts = Forecasts(remembered=lambda key: self._records.state(key).runs)
+        self._forecasts = Forecasts(
+            remembered=lambda key: self._records.state(key).runs, slept=lambda key: self._records.state(key).sleep
+        )
         self._pool = _fitter(settings)
         attendant = Attendant(api, self._fence, self._records, self._events)
         mover = Mover(
@@ -81,6 +84,7 @@ class Runtime:
             announcer=Announcer(self._events),
             templater=Templater(api, self._fence, attendant, self._records, self._events),
             mover=mover,
+            sleeper=Sleeper(api, self._fence, attendant, self._records, self._events),
         )
         self._kills = KillPath(attendant, self._admission, self._events, acts=self._acts, wake=self.wake)
         self._woken, self._stopped = threading.Event(), threading.Event()

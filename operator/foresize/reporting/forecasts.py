@@ -8,7 +8,7 @@ from typing import Any
 
 from foresize.config.quantities import about, quantity, timestamp
 from foresize_forecast.decide import Verdict
-from foresize_forecast.idle import Idleness, workload_idleness
+from foresize_forecast.idle import Doing, Idleness, workload_idleness
 from foresize_forecast.moves import Wish
 from foresize_forecast.outlook import NoOutlook, Outlook, Score, ShapeKind
 from foresize_forecast.plan import Forecasted
@@ -43,6 +43,7 @@ class Look:
         template: what stands in the way of its pod template; None where nothing does, or where none is written.
         wishes: pods that an eviction would help.
         doing: by pod name, whether it does nothing.
+        sleep_words: what is to be said of its being scaled to zero, or not.
     """
 
     seen: Observation
@@ -56,6 +57,7 @@ class Look:
     wishes: tuple[Wish, ...] = ()
     owners: Mapping[str, Size] = field(default_factory=dict)
     doing: Mapping[str, Idleness] = field(default_factory=dict)
+    sleep_words: str = ""
 
 
 def status_of(look: Look) -> Json:
@@ -198,6 +200,8 @@ def _state(verdict: Verdict, look: Look) -> str:
     """One word: why nothing is done, what is in the way, or that it is as it should be."""
     if look.quiet:
         return look.quiet
+    if look.review.state.sleep is not None and look.review.state.sleep.holds:
+        return "Asleep"
     if verdict.wanted is None:
         return "NoForecast"
     if look.template is not None and look.template.obstacle is not Obstacle.TEMPLATE_WAITS:
@@ -233,10 +237,16 @@ def _last_eviction(look: Look) -> Json | None:
 
 def _idle(look: Look) -> Json | None:
     """Whether it does nothing, and how one knows."""
+    sleep = look.review.state.sleep
+    if sleep is not None and sleep.holds:
+        asleep = {"since": timestamp(sleep.at_s), "replicas": sleep.replicas, "message": look.sleep_words}
+        words = "it was idle and is scaled to zero"
+        return {"idle": True, "reason": str(Doing.IDLE), "message": words, "pods": 0, "asleep": asleep}
     if not look.doing:
         return None
     found, pods = workload_idleness(look.doing), sum(each.idle for each in look.doing.values())
-    return {"idle": found.idle, "reason": str(found.doing), "message": found.message, "pods": pods}
+    told: Json = {"idle": found.idle, "reason": str(found.doing), "message": found.message, "pods": pods}
+    return told | ({"held": look.sleep_words} if look.sleep_words else {})
 
 
 def _score(score: Score | None) -> Json | None:

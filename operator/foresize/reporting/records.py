@@ -17,9 +17,10 @@ from typing import Any
 from foresize.cluster.workloads import GROUP
 from foresize.config.quantities import instant_s, timestamp
 from foresize.kube.kubeapi import Api, ApiError, Conflict, NotFound
+from foresize.reporting.deeds import deeds
 from foresize.reporting.events import Regarding
 from foresize_forecast.disruption import Past, disruptions
-from foresize_forecast.state import WorkloadState
+from foresize_forecast.state import Sleep, WorkloadState
 from foresize_forecast.stored import dump, load
 
 logger = logging.getLogger(__name__)
@@ -27,17 +28,6 @@ logger = logging.getLogger(__name__)
 API_VERSION = "foresize.dev/v1alpha1"
 REPORT_EVERY_S = 300.0
 """A status that only got newer figures is written this often at most."""
-DEEDS = (
-    "state",
-    "request",
-    "limit",
-    "wantedRequest",
-    "wantedLimit",
-    "model",
-    "shape",
-    "kills",
-    "lastChange",
-)
 MAX_NAME = 63
 NOT_OF_A_NAME = re.compile(r"[^-a-z0-9.]")
 Json = dict[str, Any]
@@ -119,6 +109,11 @@ class Records:
         found = list(self._records.items())
         return [past for key, record in found for past in disruptions(key, record.owner_uid, record.state)]
 
+    def asleep(self) -> dict[Key, Sleep]:
+        """Workloads that were scaled to zero, or are about to be woken."""
+        sleeps = {key: record.state.sleep for key, record in self._records.copy().items()}
+        return {key: sleep for key, sleep in sleeps.items() if sleep is not None and sleep.holds}
+
     def groups(self, policy_uid: str) -> dict[Key, WorkloadState]:
         """What is remembered of the groups of pods that a policy has made."""
         return {
@@ -129,9 +124,12 @@ class Records:
 
     def regarding(self, subject: Subject) -> Regarding:
         """Its object, as an Event names it."""
-        record = self._records.get(subject.key)
-        name = object_name(subject.kind, subject.name)
-        return Regarding(API_VERSION, "MemoryForecast", subject.namespace, name, record.uid if record else "")
+        return self.about(subject.key)
+
+    def about(self, key: Key) -> Regarding:
+        """The object of a workload, as an Event names it."""
+        record, (kind, _, name) = self._records.get(key), key[1].partition("/")
+        return Regarding(API_VERSION, "MemoryForecast", key[0], object_name(kind, name), record.uid if record else "")
 
     def keep(self, key: Key, state: WorkloadState) -> None:
         """Remember in this process; `report` or `remember` writes it."""
@@ -146,7 +144,7 @@ class Records:
         if not self._held():
             raise ApiError(0, "another operator holds the lease")
         record = self._records.get(subject.key)
-        if record is not None and record.owner_uid == subject.policy_uid:
+        if record is not None and record.uid and (record.owner_uid == subject.policy_uid or _is_asleep(record.state)):
             return
         path, name = _collection(subject.namespace), object_name(subject.kind, subject.name)
         try:
@@ -165,6 +163,8 @@ class Records:
             ApiError: it could not be written, so nothing may be done that it would have to remember.
         """
         self.ensure(subject)
+        if _is_asleep(state) and self._records[subject.key].owner_uid:
+            self._disown(subject)
         self._write(subject, state, self._records[subject.key].status, urgent=True)
 
     def report(self, subject: Subject, status: Json, now_s: float) -> None:
@@ -172,7 +172,7 @@ class Records:
         self.ensure(subject)
         record = self._records[subject.key]
         shown = {name: value for name, value in record.status.items() if name != "observedAt"}
-        due = now_s - record.written_at_s >= REPORT_EVERY_S or _deeds(shown) != _deeds(status)
+        due = now_s - record.written_at_s >= REPORT_EVERY_S or deeds(shown) != deeds(status)
         if shown != status and due:
             with contextlib.suppress(NotFound):  # it was deleted, and is made anew at the next look
                 self._write(subject, record.state, {**status, "observedAt": timestamp(now_s)})
@@ -189,6 +189,12 @@ class Records:
         with contextlib.suppress(NotFound):
             self._api.delete(f"{_collection(namespace)}/{object_name(kind, name)}")
         self._records.pop(key, None)
+
+    def _disown(self, subject: Subject) -> None:
+        """What remembers how many replicas a workload had must not be deleted together with its policy."""
+        path = f"{_collection(subject.namespace)}/{object_name(subject.kind, subject.name)}"
+        self._api.patch(path, {"metadata": {"ownerReferences": None}}, "application/merge-patch+json")
+        self._records[subject.key] = replace(self._records[subject.key], owner_uid="")
 
     def _write(self, subject: Subject, state: WorkloadState, status: Json, *, urgent: bool = False) -> None:
         record = self._records[subject.key]
@@ -257,18 +263,8 @@ def _object(subject: Subject, name: str) -> Json:
     }
 
 
-def _deeds(status: Json) -> list[Json]:
-    """What a reader waits for: sizes, kills, evictions, obstacles. The rest are figures that drift."""
-    rows = [status.get("summary", {}), *status.get("containers", [])]
-    told = {"lastEviction": status.get("lastEviction"), "idle": status.get("idle", {}).get("idle")}
-    return [told] + [
-        {**{name: row[name] for name in DEEDS if name in row}, "blocked": _in_the_way(row)} for row in rows
-    ]
-
-
-def _in_the_way(row: Json) -> tuple[str | None, str | None]:
-    blocked = row.get("blocked", {})
-    return blocked.get("reason"), blocked.get("eviction")
+def _is_asleep(state: WorkloadState) -> bool:
+    return state.sleep is not None and state.sleep.holds
 
 
 def _read(item: Mapping[str, Any]) -> _Record:
