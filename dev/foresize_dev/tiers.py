@@ -21,8 +21,8 @@ POLITE = ("nice", "-n", "10")
 """The computing ones give way: on the cluster seconds count."""
 WAITS = "3"
 """Three programs share two cores: what comes in time on a machine of its own may take so many times as long."""
-TIMEOUT_S = 360
-"""Of one test on a cluster, whose waits have deadlines of their own."""
+TIMEOUT = "--timeout=360"
+"""Of one test: waits have deadlines of their own, and what computes gives way to what waits."""
 
 
 def main(python: str) -> int:
@@ -33,12 +33,12 @@ def main(python: str) -> int:
     """
     with tempfile.TemporaryFile("w+") as told:
         others = subprocess.Popen(
-            [*POLITE, python, "-m", "pytest", f"--ignore={CLUSTER}", "-p", "no:cacheprovider"],
+            [*POLITE, python, "-m", "pytest", f"--ignore={CLUSTER}", "-p", "no:cacheprovider", TIMEOUT],
             stdout=told,
             stderr=subprocess.STDOUT,
         )
         try:
-            asked = [python, "-m", "pytest", CLUSTER, *LANES, f"--timeout={TIMEOUT_S}"]
+            asked = [python, "-m", "pytest", CLUSTER, *LANES, TIMEOUT]
             cluster = subprocess.run(asked, check=False, env={**os.environ, PATIENCE: WAITS}).returncode
             waited = others.wait()
         finally:
