@@ -58,6 +58,7 @@ class Evidence:
         room: bounds of a container; its node's and its quota's room are looked at pod by pod.
         distrust: why its samples or its outlook cannot be trusted to lower anything; empty if they can.
         share: of the request that it wants, what its policy's budget gives it.
+        needed_by_others: it does nothing, and its node is foretold to be short: a request is lowered without waiting.
     """
 
     present: Size
@@ -70,6 +71,7 @@ class Evidence:
     room: Room = field(default_factory=Room)
     distrust: str = ""
     share: float = 1.0
+    needed_by_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +123,8 @@ def request(case: Case, wanted_bytes: int | None) -> Choice:
         return Choice(before, Reason.WITHIN_TOLERANCE)
     if case.distrust(REQUEST_DAYS):
         return Choice(before, Reason.STALE_DATA)
-    if case.now_s - case.state.request_needed_at_s < case.pace.cooldown_s:
+    waited_s = case.now_s - case.state.request_needed_at_s
+    if waited_s < case.pace.cooldown_s and not case.evidence.needed_by_others:
         return Choice(before, Reason.COOLDOWN)
     return Choice(target, Reason.PEAK_PASSED)
 

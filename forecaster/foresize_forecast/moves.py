@@ -38,6 +38,7 @@ class Cause(StrEnum):
     """Why a pod should be evicted. CamelCase, because it is a label of metrics and shown in status."""
 
     NOT_IN_FORCE = "LimitNotInForce"
+    NODE_PRESSURE = "NodePressureAhead"
     LEAK = "LeakReachesLimit"
     IDLE = "Idle"
     NODE_TOO_SMALL = "NodeTooSmall"
@@ -57,7 +58,7 @@ CAUSES = {
     Obstacle.RESTART_ON_RESIZE: Cause.RESTARTS,
 }
 """Obstacles that are gone on another node, or with the size that a new pod is created with."""
-ANYWAY = {Cause.LEAK, Cause.IDLE}
+ANYWAY = {Cause.NODE_PRESSURE, Cause.LEAK, Cause.IDLE}
 """Causes that have nothing to do with the size of the pod that comes instead."""
 NOTHING_AT_ALL = {Cause.CANNOT_RESIZE, Cause.RESTARTS}
 """Causes for which not even a limit can be raised in place."""

@@ -96,6 +96,8 @@ class PodView:
     """The annotation by which it asks not to be evicted; empty if it does not."""
     sized_at_creation: bool = False
     """Whether the API server gave it its size when it was created, by its annotation."""
+    priority: int = 0
+    """Of its PriorityClass: of two pods the kubelet, too, evicts the lower one first."""
     rewriter: str = ""
     """Who, beside us, last wrote any of its containers' memory that is there now, by the API server's record."""
 

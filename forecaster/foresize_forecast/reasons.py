@@ -52,6 +52,8 @@ class Obstacle(StrEnum):
     TEMPLATE_OWNED = "TemplateOwned"
     TEMPLATE_REFUSED = "TemplateRefused"
     TEMPLATE_WAITS = "TemplateWaits"
+    NODE_PRESSURE = "NodePressureAhead"
+    """Nothing of its size is wrong: its node will be short of memory."""
     LEAKS = "LeakReachesLimit"
     """Nothing of its size is wrong: it should be restarted before its leak ends it."""
     IDLE = "IdleInTheWay"

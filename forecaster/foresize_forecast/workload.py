@@ -44,6 +44,7 @@ class Observation:
         past_kills: of pods that may be gone, by container name.
         share: of the requests that it wants, what its policy's budget gives it.
         revision: of its pod template, memory aside, where its pods are runs; empty where nothing tells.
+        needed_by_others: it does nothing, and a node of its pods is foretold to be short.
     """
 
     now_s: float
@@ -60,6 +61,7 @@ class Observation:
     past_kills: Mapping[str, tuple[Kill, ...]] = field(default_factory=dict)
     share: float = 1.0
     revision: str = ""
+    needed_by_others: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,6 +220,7 @@ def _evidence(name: str, seen: Observation, known: ContainerState) -> Evidence:
         seen.bounds,
         seen.distrust,
         seen.share,
+        seen.needed_by_others,
     )
 
 

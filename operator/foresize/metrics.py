@@ -90,7 +90,18 @@ IDLE = _gauge("idle_pods", "Managed pods that do nothing.", "namespace")
 BLOCKED = _gauge("pods_blocked", "Pods that cannot have their target now, by obstacle.", "obstacle")
 DECREASES_STOPPED = _gauge("decreases_stopped", "1 while nothing is lowered because kills rise all over the cluster.")
 
-# Nodes.
+# Nodes, ahead of time.
+NODE_DEMAND = _gauge(
+    "node_demand_bytes", "What a node's pods are foretold to use together at most.", "node", "horizon", "quantile"
+)
+NODE_ROOM = _gauge("node_room_bytes", "Memory of a node above whose use by pods the kubelet evicts.", "node")
+NODE_RISK = _gauge("node_pressure_risk", "Probability that a node is short within the hour.", "node")
+NODE_MISSING = _gauge(
+    "node_missing_bytes", "What a node lacks within the hour once all pods that may leave it have.", "node"
+)
+NODE_STRANDED = _gauge(
+    "node_stranded_bytes", "Free memory of a node that is too little for any pod that waits or a usual one.", "node"
+)
 NODE_REACHED = _gauge(
     "node_pressure_seconds", "Until a node's forecast demand meets its eviction threshold; absent where not.", "node"
 )

@@ -9,6 +9,7 @@ What a test asks for, by name:
                 has the given past (`foresize_dev.backfill.container_memory`); stopped after the test.
     chart       what every operator needs: the CRDs and the chart's RBAC, installed once with Helm. No operator runs.
     older_cluster  one of an older Kubernetes, for a module; such modules come first, for one cluster is up at a time.
+    small_cluster  two nodes of which pods may have 1 GiB each, for a module in the same way.
     operator    function: `operator(prometheus.url, tick="1s")` starts one as a process with the ServiceAccount's
                 rights, limited to the test's namespace. `.stop()`, `.kill()`, `.start()` again, `.log()`, and `.user`
                 for the audit log.
@@ -47,6 +48,9 @@ from releases import CHART
 HERE = Path(__file__).parent
 NAMESPACE_DEADLINE_S = 20
 OLDER = "1.35"
+SMALL_BYTES = 1 << 30
+OWN = {"older_cluster", "small_cluster"}
+"""Clusters of a module's own."""
 LOG_LINES_SHOWN = 60
 
 
@@ -64,8 +68,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     # The cluster of all other tests is up until the end of the run, and two at a time cannot be (in one lane). Then
     # the long files, so that lanes end together.
     tests = Counter(item.path for item in items)
-    older = {item.path for item in items if "older_cluster" in getattr(item, "fixturenames", ())}
-    items.sort(key=lambda item: (item.path not in older, -tests[item.path], item.path))
+    own = {item.path for item in items if OWN.intersection(getattr(item, "fixturenames", ()))}
+    items.sort(key=lambda item: (item.path not in own, -tests[item.path], item.path))
 
 
 @pytest.hookimpl(wrapper=True)
@@ -92,6 +96,13 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def older_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     running = _started(clusters.Options(state=TEST_STATE, emulated_version=OLDER))
+    yield running
+    _stop(running, request)
+
+
+@pytest.fixture(scope="module")
+def small_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    running = _two_nodes(SMALL_BYTES)
     yield running
     _stop(running, request)
 
@@ -158,9 +169,10 @@ def _started(options: clusters.Options) -> Cluster:
         refuse(str(error))
 
 
-def _two_nodes() -> Cluster:
+def _two_nodes(memory_bytes: int | None = None) -> Cluster:
     """A new cluster whose second node is closed: where pods land is the tests' own choice."""
-    running = _started(clusters.Options(state=TEST_STATE, nodes=("node-1", SECOND)))
+    options = clusters.Options(state=TEST_STATE, nodes=("node-1", SECOND), node_memory_bytes=memory_bytes)
+    running = _started(options)
     taint(running, SECOND, CLOSED)
     return running
 

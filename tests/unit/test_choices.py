@@ -238,3 +238,13 @@ def test_without_a_forecast_the_higher_of_kill_and_rise_counts() -> None:
     found = decided(evidence(size(100, 200)), UNKNOWN, state)
 
     assert (mi(400), Reason.OOM_KILLED) == (found.target.limit_bytes, found.reason)
+
+
+def test_what_others_need_is_not_waited_for() -> None:
+    """A request that was needed a minute ago waits for its cooldown, but not where it does nothing on a short node."""
+    used = ContainerState(target=size(200, 1000), request_needed_at_s=NOW_S - 60.0)
+    busy, idle = (evidence(size(200, 1000), needed_by_others=each) for each in (False, True))
+
+    assert mi(200) == decided(busy, forecasted([100.0] * 12), used).target.request_bytes
+    # 100 MiB and a hundredth: 101.
+    assert mi(101) == decided(idle, forecasted([100.0] * 12), used).target.request_bytes

@@ -12,6 +12,7 @@ import yaml
 from builders import mi
 from foresize.config.policy import DEFAULTS, Policy, PolicyProblem, parse
 from foresize.config.selecting import Ref, Target
+from foresize_forecast.consent import Consent
 from foresize_forecast.disruption import Disruption, Window
 from foresize_forecast.idle import IdleAction, IdlePolicy
 from foresize_forecast.prometheus.source import Metric
@@ -126,6 +127,18 @@ def test_a_policy_that_only_recommends_moves_and_stops_nothing(action: str) -> N
     """Whoever asks for both is told which of the two to change."""
     assert f"spec.idle.action is '{action}': must be Report where spec.apply.running is None" in problem(
         idle={"action": action}
+    )
+
+
+def test_who_goes_ahead_of_pressure_is_asked_for() -> None:
+    """Idle pods go where those may make room, those that work where that is asked for, and by default nobody."""
+    applies = {"running": "InPlace", "atCreation": True}
+
+    assert Consent.NONE is policy(apply=applies).relieves
+    assert Consent.IDLE is policy(apply=applies, idle={"action": "Evict"}).relieves
+    assert Consent.ANY is policy(apply=applies, pressure={"evict": "LowestPriority"}).relieves
+    assert "spec.pressure.evict is 'LowestPriority': must be None where spec.apply.running is None" in problem(
+        pressure={"evict": "LowestPriority"}
     )
 
 

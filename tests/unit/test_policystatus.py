@@ -15,6 +15,8 @@ from foresize.config.quantities import timestamp
 from foresize.reporting.forecasts import Look, status_of
 from foresize.reporting.policystatus import DAY_S, Findings, is_due, is_ready, of_findings, of_problem
 from foresize.reporting.records import REPORT_EVERY_S
+from foresize_forecast.node import Relief, Standing
+from foresize_forecast.node.demand import NOTHING
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill
@@ -245,3 +247,14 @@ def test_a_label_without_pods_is_said() -> None:
     chosen = policy(target={"selector": {}, "groupBy": "job"})
 
     assert "no pod with the label job in this namespace" in said(found(chosen=chosen, assignments=[], looks=[]))[2]
+
+
+def test_a_node_that_will_be_short_is_a_condition_of_the_policies_on_it() -> None:
+    """Whose pods are there reads it; nodes of others, and of nobody, are not told of."""
+    short = Relief(Standing.SHORT, NOTHING, NOTHING, (), 1 << 20, "node-1 will be short")
+    status = of_findings(found(nodes={"node-1": short}), {}, NOW_S)
+    others = of_findings(found(nodes={"node-9": short}), {}, NOW_S)
+
+    [made] = [each for each in status["conditions"] if each["type"] == "NodePressure"]
+    assert ("True", "NobodyMayGo") == (made["status"], made["reason"])
+    assert "NodePressure" not in {each["type"] for each in others["conditions"]}

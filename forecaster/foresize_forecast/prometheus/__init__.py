@@ -8,6 +8,7 @@ from foresize_forecast.prometheus.check import SourceCheck, check
 from foresize_forecast.prometheus.history import HistoryAnswer, HistoryRequest, RowFacts, grid_until, history
 from foresize_forecast.prometheus.newest import NewestSamples, newest
 from foresize_forecast.prometheus.pastkills import past_kills
+from foresize_forecast.prometheus.podpeaks import pod_peaks
 from foresize_forecast.prometheus.podruns import ended_runs, run_step_s
 from foresize_forecast.prometheus.promql import Matcher, parse_matchers, pod_pattern
 from foresize_forecast.prometheus.samples import ContainerOfPod
@@ -35,6 +36,7 @@ __all__ = [
     "parse_matchers",
     "past_kills",
     "pod_pattern",
+    "pod_peaks",
     "run_step_s",
     "waiting",
 ]

@@ -56,6 +56,7 @@ def view(pod: Json) -> PodView:
         owner_uid=owner_uid,
         undisturbed=_undisturbed(metadata.get("annotations") or {}),
         sized_at_creation=SIZED_AT_CREATION in (metadata.get("annotations") or {}),
+        priority=spec.get("priority") or 0,
         rewriter=_rewriter(metadata),
     )
 

@@ -16,8 +16,9 @@ from foresize.config.disruptions import LEAK_ACTIONS, disruption, idle
 from foresize.config.durations import duration
 from foresize.config.fields import Fields, Invalid
 from foresize.config.selecting import ANY, NAME, Target, selector, target
+from foresize_forecast.consent import Consent
 from foresize_forecast.disruption import Disruption
-from foresize_forecast.idle import IdlePolicy
+from foresize_forecast.idle import IdleAction, IdlePolicy
 from foresize_forecast.prometheus.source import Metric
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
 
@@ -45,6 +46,7 @@ DEFAULTS: Mapping[str, Any] = {
     "spec.leak.action": "Alert",
     "spec.idle.after": "30m",
     "spec.idle.action": "Report",
+    "spec.pressure.evict": "None",
     "spec.disruption.after": "5m",
     "spec.disruption.evictionsPerHour": 6,
     "spec.disruption.windows[].timeZone": "UTC",
@@ -80,6 +82,7 @@ class Policy:
         disruption: which pods may be evicted, and when.
         idle: what happens to pods that do nothing.
         budget_bytes: the most that the requests of all its targets ask for together; None for no bound.
+        relieves: which of its pods go before their node runs out of memory.
     """
 
     namespace: str
@@ -98,6 +101,7 @@ class Policy:
     disruption: Disruption = field(default_factory=Disruption)
     idle: IdlePolicy = field(default_factory=IdlePolicy)
     budget_bytes: int | None = None
+    relieves: Consent = Consent.NONE
     namespace_selector: Mapping[str, Any] | None = None
     """A LabelSelector on namespaces' labels; None for a MemoryPolicy."""
 
@@ -167,6 +171,7 @@ def _policy(resource: Mapping[str, Any]) -> Policy:
         workload=_workload(spec),
         metric=spec.group("history").choice("metric", {"WorkingSet": Metric.WORKING_SET, "RSS": Metric.RSS}),
         idle=idle(spec, running),
+        relieves=_relieves(spec, running),
         budget_bytes=spec.memory_bytes("budget", "1Mi", "1Pi") if spec.given("budget") else None,
         namespace_selector=_namespaces(spec) if everywhere else None,
     )
@@ -188,6 +193,18 @@ def _apply(apply: Fields) -> tuple[str, bool]:
     if apply.switch("templateForce") and not template:
         raise Invalid(f"{apply.at('templateForce')} is true: needs spec.apply.template to be true as well")
     return running, at_creation
+
+
+def _relieves(spec: Fields, running: str) -> Consent:
+    """Which of its pods go before their node runs out: the idle ones where those may make room at all."""
+    pressure = spec.group("pressure")
+    lowest = pressure.choice("evict", {"None": False, "LowestPriority": True})
+    if lowest and running == "None":
+        words = "must be None where spec.apply.running is None: a policy that only recommends evicts nothing"
+        raise Invalid(f"{pressure.at('evict')} is 'LowestPriority': {words}")
+    if lowest:
+        return Consent.ANY
+    return Consent.IDLE if idle(spec, running).action is IdleAction.EVICT else Consent.NONE
 
 
 def _workload(spec: Fields) -> WorkloadPolicy:

@@ -157,6 +157,12 @@ class Settings:
         SWITCH,
         "Whether the only replica of a workload may be evicted without its owner's `foresize.dev/evict` mark.",
     )
+    placement_strategy: str = setting(
+        "Worst",
+        one_of("First", "Best", "Worst"),
+        "Which of the nodes that fit an evicted pod is expected to get it: the first by name, the one with the least "
+        "memory left, or the most, as kube-scheduler leans to unless its profile says MostAllocated.",
+    )
     log_format: str = setting("plain", one_of("plain", "json"), "How log lines are written.")
     log_level: str = setting(
         "info", one_of("debug", "info", "warning", "error"), "The least important log lines that are written."

@@ -30,6 +30,7 @@ from foresize.doors.refused import Refused
 from foresize.kube.kubeapi import Api, ApiError
 from foresize.passes import policyreport
 from foresize.passes.activities import Activities
+from foresize.passes.ahead import Ahead
 from foresize.passes.attend import Attendant
 from foresize.passes.budgets import with_shares
 from foresize.passes.creation import births, creating
@@ -100,7 +101,7 @@ class ActPass:
         self._watch, self._attendant = watch, attendant
         self._admission, self._records = admission, records
         self._forecasts, self._announcer = forecasts, announcer
-        self._templater, self._mover, self._sleeper = templater, mover, sleeper
+        self._templater, self._sleeper, self._ahead = templater, sleeper, Ahead(source, watch, mover)
         self._activities = Activities(source)
         self._inventory = Inventory()
         self._inventory_of = NEVER
@@ -159,7 +160,7 @@ class ActPass:
             self._report(managed, looks, errors)
             self._retire(managed, now_s)
             refusals = (self._forecasts.refusals, samples.refusals)
-            found = Found(self._inventory, assignments, overlaps, looks, errors, *refusals, alarm)
+            found = Found(self._inventory, assignments, overlaps, looks, errors, *refusals, alarm, self._ahead.nodes)
             self._write_statuses(parsed, found, now_s)
         most = self._settings.metrics_containers
         measure(looks, samples, dealt(managed, senses, looks), most, stopped=bool(alarm))
@@ -219,8 +220,9 @@ class ActPass:
     def _senses(self, managed: Managed, samples: NewestSamples, alarm: str) -> Senses:
         foreseen = self._forecasts.foreseen.get(managed.key, Foreseen())
         senses = sense(managed.key[0], self.pods(managed), samples, foreseen, self._settings)
-        ended = (pod for pod in self._watch.killed() if managed.workload.runs and managed.owns(pod))
-        return replace(senses, distrust=alarm or senses.distrust, ended=tuple(ended))
+        ended = tuple(pod for pod in self._watch.killed() if managed.workload.runs and managed.owns(pod))
+        needed, distrust = managed.key in self._ahead.idle, alarm or senses.distrust
+        return replace(senses, distrust=distrust, ended=ended, needed_by_others=needed)
 
     @contextmanager
     def _kept_apart(self, managed: Managed, errors: dict[str, str]) -> Iterator[None]:
@@ -240,7 +242,7 @@ class ActPass:
     def _moved(self, managed: Mapping[Key, Managed], looks: dict[Key, Look]) -> dict[Key, Look]:
         """Evict what should go; what goes wrong there keeps nothing else from being written."""
         try:
-            return self._mover.run(managed, looks, time.time())
+            return self._ahead.run(managed, looks, self._inventory, time.time())
         except Exception:
             metrics.PASS_ERRORS.labels("evict").inc()
             logger.exception("nothing was evicted")
@@ -257,8 +259,7 @@ class ActPass:
                 self.announce(managed[key], look)
 
     def _retain(self, managed: Mapping[Key, Managed]) -> None:
-        """What must not act any more is taken out before anything else is done."""
-        wanted = creating(managed)
+        wanted = creating(managed)  # what must not act any more is taken out before anything else is done
         for namespace in self._admission.namespaces():
             _warn_of(namespace, self._admission.retain(namespace, wanted.get(namespace, set())))
 

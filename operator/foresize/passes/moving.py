@@ -28,7 +28,7 @@ from foresize.reporting.records import Records
 from foresize_forecast.disruption import Allowance, Held, Past, in_vain, never, not_now, rested, unsettled
 from foresize_forecast.moves import ANYWAY, Cause, no_better
 from foresize_forecast.pauses import doubling_s
-from foresize_forecast.placement import Board, NoPlace, Place, place
+from foresize_forecast.placement import Board, Fit, NoPlace, Place, Seat, place
 from foresize_forecast.reasons import Blocked
 from foresize_forecast.state import Eviction
 
@@ -46,6 +46,10 @@ MOST_LOOKS = 10
 """Pods whose place is looked for, or that the API server is asked about, in one pass: neither may take its time."""
 JUST_NOW = Held("OneAtATime", "another pod was evicted just now")
 IN_THE_QUEUE = Held("InTheQueue", "other pods are looked at first")
+PASSING = {JUST_NOW.reason, IN_THE_QUEUE.reason, "WaitingForReplacement"}
+"""Reasons that are not the pod's own."""
+ELSEWHERE = {Cause.IDLE, Cause.NODE_PRESSURE}
+"""Causes that only another node does away with."""
 Key = tuple[str, str]
 
 
@@ -76,6 +80,7 @@ class Mover:
         self._attendant, self._records = attendant, records
         self._admission, self._events = admission, events
         self._boards, self._board_s = Boards(api), settings.inventory_interval_s
+        self._fit = Fit(settings.placement_strategy)
         self._made: dict[str, Past] = {}
         """By pod uid, what this process has evicted: a budget outlives a MemoryForecast that is deleted."""
         self._pauses: dict[Key, _Pause] = {}
@@ -84,14 +89,24 @@ class Mover:
         """By pod uid, why it had no place on the board that was taken then."""
         self._said: set[tuple[Key, str]] = set()
         """Of which workloads it was said by what their pods are held."""
+        self._spare: Mapping[str, float] = {}
+        self.holds: frozenset[str] = frozenset()
+        """Uids of pods that could not go in the last pass for a reason of their own: others may have to instead."""
 
-    def run(self, managed: Mapping[Key, Managed], looks: Mapping[Key, Look], now_s: float) -> dict[Key, Look]:
+    def run(
+        self,
+        managed: Mapping[Key, Managed],
+        looks: Mapping[Key, Look],
+        now_s: float,
+        spare_bytes: Mapping[str, float] | None = None,
+    ) -> dict[Key, Look]:
         """Evict one pod at most.
 
         Args:
             managed: all workloads.
             looks: what this pass found of them.
             now_s: Unix seconds.
+            spare_bytes: by node, what it will not need of its memory, as far as anybody foretells.
 
         Returns:
             The looks, with what was done, and beside what stands in a pod's way why it was not evicted.
@@ -102,7 +117,7 @@ class Mover:
         metrics.EVICTIONS_LEFT.set(max(0, self._settings.evictions_per_hour - len(past)))
         stop = unsettled((managed[key].crew(look.seen.pods) for key, look in looks.items() if cases), past, now_s)
         why: list[tuple[Key, str]] = []
-        looked = 0
+        self._spare, holds, looked = spare_bytes or {}, set(), 0
         for case in cases:
             key = case.managed.key
             held = self._held(case, past, now_s) or stop or self._known(case, now_s)
@@ -115,8 +130,10 @@ class Mover:
                 stop = stop if held is not None else JUST_NOW
             told[key] = self._told(told[key], case, held)
             why += [] if held is None else [(key, held.reason)]
+            holds |= {case.wish.pod.uid} if held is not None and held.reason not in PASSING else set()
         show(metrics.EVICTIONS_HELD, {(reason,): count for reason, count in Counter(each for _, each in why).items()})
         self._said &= set(why)
+        self.holds = frozenset(holds)
         self._forget_all_but(looks)
         return told
 
@@ -189,20 +206,35 @@ class Mover:
             seat = self._boards.seat_of_replacement(case.wish.pod, case.births)
             if seat is None:
                 return Held("Gone", "it is gone already")
-            found = place(board, seat, leaving={uid})
+            found: Place | NoPlace | Held = place(board, seat, leaving={uid}, fit=self._fit)
             if isinstance(found, Place):
-                found = place(self._board(case, FRESH_S), seat, leaving={uid})
+                fresh = place(self._board(case, FRESH_S), seat, leaving={uid}, fit=self._fit)
+                found = self._lasting(case, seat, fresh)
         except (ApiError, LookupError, TypeError, ValueError) as error:  # also what is no pod or node as we know them
             return Held("PlaceUnknown", f"whether it could be scheduled again could not be read: {error}")
         if isinstance(found, NoPlace):
-            self._nowhere[uid] = (self._boards.taken_s, Held("NoPlace", found.message))
-            return self._nowhere[uid][1]
+            found = Held("NoPlace", found.message)
+        if isinstance(found, Held):
+            self._nowhere[uid] = (self._boards.taken_s, found)
+        return found
+
+    def _lasting(self, case: Case, seat: Seat, found: Place | NoPlace) -> Place | NoPlace | Held:
+        """A place that does away with the cause: not the node that it leaves, nor one that would be short with it."""
+        if case.wish.cause is not Cause.NODE_PRESSURE or isinstance(found, NoPlace):
+            return found
+        pod, recent = case.wish.pod, case.look.seen.recent
+        anywhere = place(self._boards.newest(FRESH_S), seat, leaving={pod.uid}, fit=self._fit)
+        if isinstance(anywhere, Place) and anywhere.node == pod.node:
+            return Held("WouldComeBack", f"it would come back: {anywhere.message}")
+        uses = sum(each.usage_bytes for (name, _), each in recent.items() if name == pod.name)
+        if uses > self._spare.get(found.node, uses):
+            return NoPlace(f"{found.message}, but that node would be short of memory with it")
         return found
 
     def _board(self, case: Case, max_age_s: float) -> Board:
-        """The nodes that would do: an idle pod goes to another one, or not at all."""
+        """The nodes that would do: who makes room goes to another one, or not at all."""
         board = self._boards.newest(max_age_s)
-        if case.wish.cause is not Cause.IDLE:
+        if case.wish.cause not in ELSEWHERE:
             return board
         return replace(board, nodes=tuple(node for node in board.nodes if node.name != case.wish.pod.node))
 

@@ -15,6 +15,7 @@ from foresize.kube.kubeapi import Api, ApiError, NotFound
 from foresize.reporting import policystatus
 from foresize.reporting.forecasts import Look
 from foresize.reporting.policystatus import Findings
+from foresize_forecast.node import Relief
 from foresize_forecast.prometheus import Refusal
 
 logger = logging.getLogger(__name__)
@@ -36,6 +37,7 @@ class Found:
         history: by workload, why its history could not be read.
         samples: by namespace, why there are no newest samples.
         alarm: why nothing may be lowered anywhere; empty where it may.
+        nodes: by name, how they stand.
     """
 
     inventory: Inventory
@@ -46,6 +48,7 @@ class Found:
     history: Mapping[Key, Refusal]
     samples: Mapping[str, Refusal]
     alarm: str
+    nodes: Mapping[str, Relief]
 
 
 def write(api: Api, resource: Json, policy: Policy | PolicyProblem, found: Found, now_s: float) -> bool:
@@ -87,6 +90,7 @@ def _status(policy: Policy | PolicyProblem, generation: int, before: Json, found
         found.errors.get(policy.uid, ""),
         found.inventory.namespaces(policy),
         found.alarm,
+        found.nodes,
     )
     return policystatus.of_findings(findings, before, now_s)
 

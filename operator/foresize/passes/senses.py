@@ -49,6 +49,7 @@ class Senses:
         share: of the requests that it wants, what its policy's budget gives it.
         ended: pods of it that were killed for good and are still there.
         activity: by pod name, what was measured of pods of its namespace besides memory.
+        needed_by_others: it does nothing, and a node of its pods was foretold to be short in the last pass.
     """
 
     recent: Mapping[tuple[str, str], Recent] = field(default_factory=dict)
@@ -58,6 +59,7 @@ class Senses:
     share: float = 1.0
     ended: tuple[PodView, ...] = ()
     activity: Mapping[str, Activity] = field(default_factory=dict)
+    needed_by_others: bool = False
 
 
 def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: float) -> Observation:
@@ -77,4 +79,5 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
         past_kills=senses.foreseen.kills,
         share=senses.share,
         revision=managed.workload.revision,
+        needed_by_others=senses.needed_by_others,
     )

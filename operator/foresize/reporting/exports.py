@@ -51,7 +51,15 @@ OF_FLEET = (
     metrics.IDLE,
 )
 OF_POLICIES = (metrics.BUDGET, metrics.BUDGET_LEFT, metrics.BUDGET_SHARE)
-ELSEWHERE = (metrics.EVICTIONS_HELD, metrics.POLICIES)
+OF_NODES = (
+    metrics.NODE_DEMAND,
+    metrics.NODE_ROOM,
+    metrics.NODE_RISK,
+    metrics.NODE_MISSING,
+    metrics.NODE_REACHED,
+    metrics.NODE_STRANDED,
+)
+ELSEWHERE = (metrics.EVICTIONS_HELD, metrics.POLICIES, *OF_NODES)
 Labels = tuple[str, ...]
 Values = dict[Gauge, dict[Labels, float]]
 

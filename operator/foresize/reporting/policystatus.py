@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from foresize.cluster.guard import CONFLICT, ROLLING_OUT, Assignment, Overlap, Quiet
@@ -13,6 +13,7 @@ from foresize.config.quantities import instant_s, quantity, timestamp
 from foresize.reporting.forecasts import Look, evicted, present, wanted
 from foresize.reporting.records import REPORT_EVERY_S
 from foresize_forecast.idle import IdleAction
+from foresize_forecast.node import Relief, told
 from foresize_forecast.prometheus import Refusal
 from foresize_forecast.reasons import Obstacle
 
@@ -58,6 +59,8 @@ class Findings:
     """Those that it is about."""
     alarm: str = ""
     """Why nothing may be lowered anywhere."""
+    nodes: Mapping[str, Relief] = field(default_factory=dict)
+    """By name, how they stand."""
 
 
 def of_problem(problem: PolicyProblem, generation: int, before: Json, now_s: float) -> Json:
@@ -75,6 +78,7 @@ def of_findings(found: Findings, before: Json, now_s: float) -> Json:
         _conflict(found),
         _lowering(found),
         *_budget(found),
+        *_pressure(found),
     ]
     return {
         "observedGeneration": generation,
@@ -137,6 +141,13 @@ def _ready(found: Findings) -> Condition:
     if found.policy.template:
         words += ", pod templates are written"
     return Condition("Ready", status=True, reason="Working", message=words + _held_back(found.looks))
+
+
+def _pressure(found: Findings) -> list[Condition]:
+    """Whether a node of its pods will be short of memory, who leaves it, and what is missing."""
+    names = sorted({pod.node for look in found.looks for pod in look.seen.pods if pod.node in found.nodes})
+    said = told([found.nodes[name] for name in names])
+    return [Condition("NodePressure", said.short, said.reason, said.message)] if names else []
 
 
 def _nothing(found: Findings) -> str:
