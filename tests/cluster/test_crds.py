@@ -125,6 +125,10 @@ def row(**fields: object) -> Json:
         ),
         ({"disruption": {"after": "2d"}}, DURATION.format("disruption.after", "1s", "24h")),
         ({"leak": {"action": "Restart"}, "apply": {}}, r"leak\.action Restart needs apply\.running to be InPlace"),
+        (
+            {"idle": {"action": "Evict"}, "apply": {}},
+            r"idle\.action Evict and ScaleToZero need apply\.running to be InPl",
+        ),
         ({"budget": "0"}, r"budget must be a memory quantity from 1Mi to 1Pi"),
     ],
     ids=str,
