@@ -46,24 +46,48 @@ NODE = Dashboard(
         Row(
             "Ahead",
             [
+                Panel(
+                    "Forecast demand",
+                    "Of all pods together, at most: as expected and on 19 of 20 times; and where the kubelet evicts.",
+                    [
+                        Query(
+                            'max by (horizon, quantile) (foresize_node_demand_bytes{CLUSTER, node="$node"})',
+                            "{{horizon}} {{quantile}}",
+                        ),
+                        Query('max(foresize_node_room_bytes{CLUSTER, node="$node"})', "room"),
+                    ],
+                    unit="bytes",
+                    width=24,
+                ),
                 stat(
-                    "Forecast pressure in",
-                    "Until its pods' forecasts together reach the kubelet's eviction threshold; -1 where they do not.",
+                    "Short in",
+                    "With a probability of one in twenty; -1 where it is not within a day.",
                     'min(foresize_node_pressure_seconds{CLUSTER, node="$node"}) or vector(-1)',
                     "s",
-                    width=8,
                 ),
                 stat(
-                    "Evictions left this hour",
-                    "Of the cluster's budget.",
-                    "max(foresize_evictions_left{CLUSTER})",
-                    width=8,
+                    "Risk within the hour",
+                    "That the node is short.",
+                    'max(foresize_node_pressure_risk{CLUSTER, node="$node"})',
+                    "percentunit",
                 ),
+                stat(
+                    "Missing",
+                    "Within the hour, once all pods that may leave have left.",
+                    'max(foresize_node_missing_bytes{CLUSTER, node="$node"})',
+                    "bytes",
+                ),
+                stat(
+                    "Stranded",
+                    "Free, but too little for any pod that waits or a usual one.",
+                    'max(foresize_node_stranded_bytes{CLUSTER, node="$node"})',
+                    "bytes",
+                ),
+                stat("Evictions left this hour", "Of the cluster's budget.", "max(foresize_evictions_left{CLUSTER})"),
                 stat(
                     "Pods held back from an eviction",
                     "The MemoryForecast of each says by what.",
                     "sum(foresize_evictions_held{CLUSTER}) or vector(0)",
-                    width=8,
                 ),
             ],
         ),
