@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -29,6 +29,12 @@ class Need:
     wanted: float = 0.0
     used: float = 0.0
     fixed: float = 0.0
+
+
+def total(needs: Iterable[Need]) -> Need:
+    """Of pods of which some are sized apart."""
+    each = list(needs)
+    return Need(sum(n.wanted for n in each), sum(n.used for n in each), sum(n.fixed for n in each))
 
 
 def need(

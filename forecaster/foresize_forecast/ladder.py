@@ -55,7 +55,8 @@ def is_watched(state: ContainerState, now_s: float) -> bool:
 
 def watches(state: WorkloadState, now_s: float) -> bool:
     """Whether any limit of a workload was lowered so recently."""
-    return any(is_watched(container, now_s) for container in state.containers.values())
+    each = (state.containers, *(part.containers for part in state.parts))
+    return any(is_watched(container, now_s) for containers in each for container in containers.values())
 
 
 def after_stall(state: ContainerState, now_s: float) -> ContainerState:

@@ -118,7 +118,8 @@ def wishes(
     for pod in seen.pods:
         if pod.terminating or pod.ignored or not pod.node:
             continue
-        if asked.restarts_leaks and (leaving := _leak(pod, seen, forecasts, asked)) is not None:
+        own = next((each.forecasts for each in found.apart if pod.name in each.pods), forecasts)
+        if asked.restarts_leaks and (leaving := _leak(pod, seen, own, asked)) is not None:
             wished.append(leaving)
         elif asked.moves and (words := ladder.trap(pod)):
             wished.append(Wish(pod, Cause.NOT_IN_FORCE, Obstacle.NOT_IN_FORCE, words, pod.created_s))
@@ -213,7 +214,8 @@ def _obstacle(pod: PodView, blocked: Mapping[str, Blocked]) -> Obstacle | None:
 
 def _is_short(pod: PodView, found: Review, obstacle: Obstacle | None) -> bool:
     """Whether it has a tenth less than it should; of limits too where not even those can be raised."""
-    views = [(view, found.verdicts[view.name].target) for view in pod.containers if view.name in found.verdicts]
+    verdicts = found.of(pod.name).verdicts
+    views = [(view, verdicts[view.name].target) for view in pod.containers if view.name in verdicts]
     wants = sum(target.request_bytes or 0 for _, target in views)
     if wants - sum(_request(view) for view, _ in views) >= max(1, SHORT_SHARE * wants):
         return True

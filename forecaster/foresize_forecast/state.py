@@ -220,6 +220,17 @@ class RunsKept:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """Replicas that are sized apart from the others of their workload."""
+
+    members: tuple[str, ...]
+    """The names that they are known by (`tiers.names`), in order."""
+    since_s: float
+    """Since when they, or those that they were with before, are apart."""
+    containers: Mapping[str, ContainerState] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
 class WorkloadState:
     """Memory of one workload. Never changed in place."""
 
@@ -236,6 +247,10 @@ class WorkloadState:
 
     runs: Mapping[str, RunsKept] = field(default_factory=dict)
     """By container name, where nobody else remembers which pods were its runs."""
+    parts: tuple[Part, ...] = ()
+    """Lowest first; empty where one size serves all. `containers` then has the size that fits any replica."""
+    together_until_s: float = 0.0
+    """Until when one size serves all, because a kill has shown that what one uses another may need."""
 
     sleep: Sleep | None = None
     """Of a workload that was put to sleep for being idle, now or before."""

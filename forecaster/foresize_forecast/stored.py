@@ -19,6 +19,7 @@ from foresize_forecast.state import (
     Change,
     ContainerState,
     Eviction,
+    Part,
     RunsKept,
     Shapes,
     Sleep,
@@ -48,7 +49,9 @@ def dump(state: WorkloadState) -> dict[str, Any]:
         _bare({"at": e.at_s, "uid": e.uid, "pod": e.pod, "node": e.node, "cause": e.cause, "message": e.message})
         for e in state.evictions
     ]
-    return dumped | _bare({"waits": waits, "evictions": evictions})
+    parts = [_dump_part(part) for part in state.parts]
+    together = {"parts": parts, "togetherUntil": state.together_until_s}
+    return dumped | _bare({"waits": waits, "evictions": evictions, **together})
 
 
 def load(stored: Mapping[str, Any] | None) -> WorkloadState:
@@ -73,7 +76,19 @@ def load(stored: Mapping[str, Any] | None) -> WorkloadState:
         ),
         sleep=_load_sleep(stored.get("sleep")),
         runs={name: _load_runs(kept) for name, kept in stored.get("runs", {}).items()},
+        parts=tuple(_load_part(each) for each in stored.get("parts", [])),
+        together_until_s=stored.get("togetherUntil", 0.0),
     )
+
+
+def _dump_part(part: Part) -> dict[str, Any]:
+    containers = {name: _dump_container(c) for name, c in sorted(part.containers.items())}
+    return {"members": list(part.members), "since": part.since_s, "containers": containers}
+
+
+def _load_part(stored: Mapping[str, Any]) -> Part:
+    containers = {name: _load_container(c) for name, c in stored.get("containers", {}).items()}
+    return Part(tuple(stored["members"]), stored.get("since", 0.0), containers)
 
 
 def _dump_attempt(attempt: Attempt) -> dict[str, Any]:

@@ -45,6 +45,7 @@ class Observation:
         share: of the requests that it wants, what its policy's budget gives it.
         revision: of its pod template, memory aside, where its pods are runs; empty where nothing tells.
         needed_by_others: it does nothing, and a node of its pods is foretold to be short.
+        names: by pod, what it is known by for longer than it lives (`tiers.names`).
     """
 
     now_s: float
@@ -62,6 +63,20 @@ class Observation:
     share: float = 1.0
     revision: str = ""
     needed_by_others: bool = False
+    names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Apart:
+    """Replicas that are sized apart, and what a look found of them alone."""
+
+    members: tuple[str, ...]
+    """The names that they are known by."""
+    pods: frozenset[str]
+    """Names of those that live."""
+    review: Review
+    forecasts: Mapping[str, Forecasted | NoOutlook] = field(default_factory=dict)
+    """By container name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +91,12 @@ class Review:
     """What ordinary init containers of new pods are born with."""
     plans: Mapping[str, RunPlan] = field(default_factory=dict)
     """Of the next run, where its pods are runs."""
+    apart: tuple[Apart, ...] = ()
+    """Lowest first; `verdicts` are then for new pods, and for those that are in none of these."""
+
+    def of(self, pod: str) -> Review:
+        """What decides for a pod: what was found of those that it is sized with."""
+        return next((each.review for each in self.apart if pod in each.pods), self)
 
 
 def review(
@@ -141,11 +162,12 @@ def pod_change(pod: PodView, found: Review, seen: Observation, room: Room) -> Po
         seen: the observation that the review was made of.
         room: on its node and in its namespace's quota.
     """
+    own = found.of(pod.name)
     usage = {
-        name: recent.usage_bytes for name in found.verdicts if (recent := seen.recent.get((pod.name, name))) is not None
+        name: recent.usage_bytes for name in own.verdicts if (recent := seen.recent.get((pod.name, name))) is not None
     }
     needs = PodNeeds(
-        targets={name: verdict.target for name, verdict in found.verdicts.items()},
+        targets={name: verdict.target for name, verdict in own.verdicts.items()},
         template=seen.template,
         proven=proven(found.state, pod.revision, seen.now_s),
         usage_bytes=usage,
@@ -153,8 +175,8 @@ def pod_change(pod: PodView, found: Review, seen: Observation, room: Room) -> Po
         attempt=found.state.attempts.get(pod.uid),
         raise_only=bool(seen.distrust),
         now_s=seen.now_s,
-        canaries={name: c for name in found.verdicts if (c := found.state.container(name).canary) is not None},
-        siblings=len(seen.pods),
+        canaries={name: c for name in own.verdicts if (c := own.state.container(name).canary) is not None},
+        siblings=next((len(each.pods) for each in found.apart if pod.name in each.pods), len(seen.pods)),
         pace=found.pace,
     )
     return change(pod, needs)

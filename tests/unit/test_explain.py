@@ -65,6 +65,17 @@ def test_explain_names_the_pod_for_which_all_are_sized() -> None:
     assert words in list(sentences(whole))
 
 
+def test_explain_tells_who_is_sized_apart() -> None:
+    """Each tier with its sizes, and for whom the ones above are."""
+    part = {"name": "app", "of": "pod/db-0", "pods": 1, "request": "300Mi", "limit": "330Mi", "reason": "Forecast"}
+    whole = {"metadata": {"namespace": "shop"}, "status": {"parts": [part | {"message": "as it is"}]}}
+
+    said = list(sentences(whole))[-3:]
+    assert said[0].endswith("the above is for new pods:")
+    assert said[1].startswith("  app of pod/db-0 (1 running): request 300Mi, limit 330Mi; wanted: request none")
+    assert "    why: Forecast: as it is" == said[2]
+
+
 def test_explain_tells_of_runs() -> None:
     """They have no forecast with a time and a shape: what peaked before them is what there is to tell."""
     row = {"name": "app", "peak": "79Mi", "model": "Runs", "reason": "Forecast", "message": "from 3 runs"}

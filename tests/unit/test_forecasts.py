@@ -19,7 +19,7 @@ from foresize_forecast.runs import RunHistory, upcoming
 from foresize_forecast.runs_digest import Pace
 from foresize_forecast.sizes import QosClass, Size, WorkloadPolicy
 from foresize_forecast.state import WorkloadState
-from foresize_forecast.workload import Observation, review
+from foresize_forecast.workload import Apart, Observation, review
 
 PLAN = upcoming(RunHistory(Pace(60), 1.0, ()), NOW_S, 3600)
 
@@ -141,6 +141,35 @@ def test_a_hot_replica_is_told() -> None:
     assert {"pod": "web-abc-1", "node": "node-1", "usage": "300Mi", "typical": "100Mi"} == row(busy)["hot"]
     assert "hot" not in row(plain)
     assert "hot" not in row(replace(busy, plans={"app": PLAN}))
+
+
+def parted(*members: tuple[str, ...]) -> Look:
+    """A look at pods web-abc-0 and up of which some are apart, with as many pods as tiers."""
+    plain = look()
+    pods = tuple(pod(container("app", size(64, 128 * (n + 1))), name=f"web-abc-{n}") for n in range(len(members)))
+    apart = tuple(
+        Apart(names, frozenset({f"web-abc-{n}"}), plain.review, {"app": forecasted([100.0] * 12)})
+        for n, names in enumerate(members)
+    )
+    return replace(plain, seen=replace(plain.seen, pods=pods), review=replace(plain.review, apart=apart))
+
+
+def test_replicas_that_are_sized_apart_are_told() -> None:
+    """A row for each tier, with what its own pods have; nobody is called hot then."""
+    low, high = status_of(parted(("pod/b", "pod/c"), ("pod/a",)))["parts"]
+
+    assert ("app", "pod/b, pod/c", 1, "128Mi") == (low["name"], low["of"], low["pods"], low["limit"])
+    assert ("pod/a", "256Mi", "128Mi") == (high["of"], high["limit"], high["wantedLimit"])
+    assert "parts" not in status_of(look())
+    assert "hot" not in row(parted(("pod/b",), ("pod/c",), ("pod/a",)))
+
+
+def test_of_many_replicas_some_are_named_and_of_many_rows_a_hundred_are_shown() -> None:
+    """An object must stay below what etcd takes, whatever a DaemonSet has."""
+    many = status_of(parted(tuple(f"node/{n}" for n in range(30)), *((f"pod/{n}",) for n in range(120))))
+
+    assert many["parts"][0]["of"].endswith("node/9 and 20 more")
+    assert MAX_ROWS == len(many["parts"]) + len(many["containers"])
 
 
 def test_growth_is_told_of_what_grows() -> None:

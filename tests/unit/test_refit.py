@@ -17,6 +17,7 @@ from foresize.config.policy import Policy, parse
 from foresize.fitting.fits import FIT_FAILED
 from foresize.passes import refit
 from foresize.passes.refit import BATCH, RETRY_S, Forecasts
+from foresize.passes.tierrefit import Standing
 from foresize_forecast.foresee import Wish
 from foresize_forecast.jumps import STEPS, Jumps
 from foresize_forecast.outlook import NoOutlook, Outlook
@@ -303,3 +304,83 @@ def test_containers_that_no_policy_names_are_not_forecast() -> None:
         Forecasts().refit(source, pool, [chosen], NOW_S, INTERVAL_S)
 
     assert [1] == pool.asked
+
+
+DB = ("shop", "StatefulSet/db")
+NAMES = {f"db-{n}": (f"pod/db-{n}",) for n in range(3)}
+USE = {("shop", "db-0", "app"): float(mi(300)), **{("shop", f"db-{n}", "app"): float(mi(100)) for n in (1, 2)}}
+
+
+def divided(source: Source, pool: Pool, before: tuple[frozenset[str], ...] = (), **asked: Any) -> Forecasts:
+    """After a refit of StatefulSet db of three, of which the first has used three times as much for five days."""
+    asked = {"history": {"window": "5d"}, "apply": {"atCreation": True, "running": "InPlace"}, **asked}
+    chosen = assignment("db", policy("db", **asked))
+    chosen = replace(chosen, workload=replace(chosen.workload, kind="StatefulSet", replicas=3))
+    forecasts = Forecasts(standing=lambda _: Standing("StatefulSet", 0, NAMES, before))
+    forecasts.refit(source, pool, [chosen], NOW_S, INTERVAL_S)
+    return forecasts
+
+
+def test_replicas_apart_have_forecasts_of_their_own() -> None:
+    """One for all together, one for the two that are alike, one for the hot one: each of the history of its own."""
+    pool = Pool()
+    with metricserver.serving(Metrics(USE)) as source:
+        forecasts = divided(source, pool)
+
+    tiers = forecasts.foreseen[DB].tiers
+    assert tiers is not None
+    assert [("pod/db-1", "pod/db-2"), ("pod/db-0",)] == [each.members for each in tiers]
+    assert [{"app"}, {"app"}] == [set(each.forecasts) for each in tiers]
+    assert [1, 2] == pool.asked
+    assert [[mi(300)], [mi(100), mi(300)]] == [each.usage[:, -1].tolist() for each in pool.histories]
+
+
+def test_replicas_are_not_told_apart_where_they_cannot_be_sized_so() -> None:
+    """A policy that only recommends, or sizes at creation, gives all replicas one size; nothing else is asked."""
+    pool = Pool()
+    with metricserver.serving(Metrics(USE)) as source:
+        forecasts = divided(source, pool, apply={"atCreation": True})
+
+    assert () == forecasts.foreseen[DB].tiers
+    assert [1] == pool.asked
+
+
+def test_partial_data_neither_makes_nor_ends_tiers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the source says that data is missing, nobody knows who used how much."""
+    read = refit.history
+
+    def partial(*given: Any) -> Any:
+        answer = read(*given)
+        return replace(answer, facts=tuple(replace(fact, partial=True) for fact in answer.facts))
+
+    with metricserver.serving(Metrics(USE)) as source:
+        forecasts = divided(source, Pool())
+        known = forecasts.foreseen[DB].tiers
+        monkeypatch.setattr(refit, "history", partial)
+        chosen = replace(assignment("db", policy("db", generation=2, apply={"atCreation": True, "running": "InPlace"})))
+        chosen = replace(chosen, workload=replace(chosen.workload, kind="StatefulSet", replicas=3))
+        forecasts.refit(source, Pool(), [chosen], NOW_S + INTERVAL_S, INTERVAL_S)
+
+    kept = forecasts.foreseen[DB].tiers
+    assert known
+    assert kept
+    assert [each.members for each in known] == [each.members for each in kept]
+    assert forecasts.foreseen[DB].distrust
+
+
+def test_a_tiers_fit_that_failed_loses_nothing() -> None:
+    """Its last forecast is kept, with its age, as one of a whole workload is."""
+    answers = iter([KNOWN, KNOWN, KNOWN, KNOWN, NoOutlook(FIT_FAILED, "its fit failed"), KNOWN])
+    pool = Pool(lambda: next(answers))
+    with metricserver.serving(Metrics(USE)) as source:
+        forecasts = divided(source, pool)
+        chosen = assignment(
+            "db", policy("db", history={"window": "5d"}, apply={"atCreation": True, "running": "InPlace"})
+        )
+        chosen = replace(chosen, workload=replace(chosen.workload, kind="StatefulSet", replicas=3))
+        forecasts.refit(source, pool, [chosen], NOW_S + INTERVAL_S, INTERVAL_S)
+
+    tiers = forecasts.foreseen[DB].tiers
+    assert tiers is not None
+    assert all(isinstance(each.forecasts["app"], Forecasted) for each in tiers)
+    assert NOW_S == forecasts.foreseen[DB].made_at_s

@@ -16,6 +16,7 @@ from foresize_forecast.state import (
     Change,
     ContainerState,
     Eviction,
+    Part,
     Sleep,
     SleepPhase,
     Wait,
@@ -64,6 +65,16 @@ states = st.builds(
         st.builds(Eviction, moments, st.text(min_size=1), st.text(), st.text(), st.text(min_size=1), st.text()),
         max_size=3,
     ).map(tuple),
+    parts=st.lists(
+        st.builds(
+            Part,
+            st.lists(st.text(min_size=1), min_size=1, max_size=3).map(tuple),
+            moments,
+            st.dictionaries(st.text(min_size=1), containers, max_size=2),
+        ),
+        max_size=2,
+    ).map(tuple),
+    together_until_s=moments,
 )
 
 
@@ -76,6 +87,13 @@ def test_what_is_stored_comes_back_whole(state: WorkloadState) -> None:
 def test_nothing_stored_is_an_empty_memory() -> None:
     """A new MemoryForecast has no state yet."""
     assert WorkloadState() == load(None) == load({})
+
+
+def test_what_an_earlier_release_stored_is_read() -> None:
+    """It knew of no replicas that are sized apart: one size serves all, and what it did know is kept."""
+    stored = dump(WorkloadState({"app": ContainerState(kill_floor_bytes=7)}))
+    assert not {"parts", "togetherUntil"} & stored.keys()
+    assert (7, ()) == (load(stored).container("app").kill_floor_bytes, load(stored).parts)
 
 
 def test_another_version_is_refused_instead_of_forgotten() -> None:

@@ -20,6 +20,11 @@ def allocatable_bytes(node: Json) -> int:
     return memory_bytes(node.get("status", {}).get("allocatable", {}).get("memory", "0"))
 
 
+def instance_type(node: Json) -> str:
+    """The kind of machine that it is, as its cloud labels it; empty where nobody does."""
+    return str((node.get("metadata", {}).get("labels") or {}).get("node.kubernetes.io/instance-type", ""))
+
+
 def cannot_resize(node: Json) -> str:
     """Why a node's pods cannot be resized in place; empty where they can, or where it does not say what it runs."""
     info = node.get("status", {}).get("nodeInfo") or {}

@@ -41,6 +41,7 @@ class Inventory:
         quotas: by namespace: what is left.
         node_allocatable_bytes: by node.
         node_cannot_resize: by node, why pods cannot be resized there; nodes where they can are not named.
+        node_types: by node, what kind of machine it is, where a label tells.
         autoscalers: what else acts on memory.
         scalers: by (namespace, `Kind/name`), what else says how many replicas there are.
         missing: by policy uid, why its reference leads nowhere.
@@ -54,6 +55,7 @@ class Inventory:
     quotas: Mapping[str, Room] = field(default_factory=dict)
     node_allocatable_bytes: Mapping[str, int] = field(default_factory=dict)
     node_cannot_resize: Mapping[str, str] = field(default_factory=dict)
+    node_types: Mapping[str, str] = field(default_factory=dict)
     autoscalers: tuple[Autoscaler, ...] = ()
     scalers: Mapping[tuple[str, str], Scaler] = field(default_factory=dict)
     missing: Mapping[str, str] = field(default_factory=dict)
@@ -127,6 +129,7 @@ def take_inventory(
         quotas=reader.rooms("resourcequotas", _quota),
         node_allocatable_bytes={name: nodes.allocatable_bytes(node) for name, node in listed.items()},
         node_cannot_resize={name: why for name, node in listed.items() if (why := nodes.cannot_resize(node))},
+        node_types={name: nodes.instance_type(node) for name, node in listed.items()},
         autoscalers=tuple(autoscalers.of_memory(horizontal, reader.vertical())),
         scalers=autoscalers.of_replicas(horizontal),
         missing={uid: each for uid, found in referred.items() if (each := _lost(found))},

@@ -68,6 +68,11 @@ def sentences(forecast: Json) -> Iterator[str]:
         yield f"last eviction {last.get('at')}: {last.get('pod')} from {last.get('node')}: {last.get('message')}"
     for row in status.get("containers") or []:
         yield from _container(row)
+    if parts := status.get("parts"):
+        yield ""
+        yield "sized apart, because they have used far more or less than others for days; the above is for new pods:"
+        for row in parts:
+            yield from _part(row)
 
 
 def _container(row: Json) -> Iterator[str]:
@@ -96,6 +101,13 @@ def _container(row: Json) -> Iterator[str]:
         yield f"  all pods are sized for {where}: it uses {hot['usage']}, a typical one {hot['typical']}"
     if "blocked" in row:
         yield f"  blocked: {row['blocked'].get('reason')}: {row['blocked'].get('message', '')}"
+
+
+def _part(row: Json) -> Iterator[str]:
+    sizes = f"request {row.get('request', 'none')}, limit {row.get('limit', 'none')}"
+    wanted = f"request {row.get('wantedRequest', 'none')}, limit {row.get('wantedLimit', 'none')}"
+    yield f"  {row['name']} of {row['of']} ({row['pods']} running): {sizes}; wanted: {wanted}"
+    yield f"    why: {row.get('reason')}: {row.get('message', '')}"
 
 
 def _tested(row: Json) -> str:

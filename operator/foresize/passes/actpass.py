@@ -141,7 +141,7 @@ class ActPass:
             senses = {key: self._senses(one, samples, alarm) for key, one in managed.items()}
             lowered = [key for key in managed if ladder.watches(self._records.state(key), now_s)]
             senses |= with_waiting(self._source, {key: self.pods(managed[key]) for key in lowered}, senses, now_s)
-            senses |= with_shares(managed, senses, self.pods, now_s)
+            senses |= with_shares(managed, senses, self.pods, self._records.state, now_s)
             senses = self._activities.known(managed, senses, now_s)
         self.scene = Scene(managed, assignments, senses)
         looks: dict[Key, Look] = {}

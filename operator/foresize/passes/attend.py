@@ -24,6 +24,7 @@ from foresize.reporting.events import Events
 from foresize.reporting.events import pod as regarding
 from foresize.reporting.forecasts import Look, status_of
 from foresize.reporting.records import Records
+from foresize_forecast.apart import review_apart
 from foresize_forecast.idle import Idleness, pod_idleness
 from foresize_forecast.moves import wishes
 from foresize_forecast.podchange import attempt, way_back
@@ -209,7 +210,10 @@ def _reviewed(
     runs = senses.foreseen.runs
     if managed.workload.runs:
         return with_init(review_runs(state, seen, runs, policy), seen, runs, policy)
-    return with_init(review(state, seen, senses.foreseen.forecasts, policy), seen, runs, policy)
+    forecasts, tiers = senses.foreseen.forecasts, senses.foreseen.tiers
+    if not managed.resizes:  # only in place can replicas be sized apart
+        return with_init(review(state, seen, forecasts, policy), seen, runs, policy)
+    return with_init(review_apart(state, seen, forecasts, tiers, policy), seen, runs, policy)
 
 
 def _untargeted(state: WorkloadState) -> WorkloadState:
@@ -237,14 +241,16 @@ def _given_up(pod: PodView) -> Blocked:
 def _reason(look: Look, order: _Order) -> str:
     if order.gives_up:
         return "GivenUp"
-    return str(next(verdict.reason for name, verdict in look.review.verdicts.items() if name in order.change.sizes))
+    verdicts = look.review.of(order.pod.name).verdicts
+    return str(next(verdict.reason for name, verdict in verdicts.items() if name in order.change.sizes))
 
 
 def _sentence(managed: Managed, look: Look, order: _Order) -> str:
     """What a person reads on the pod: from, to, why, by which policy."""
+    verdicts = look.review.of(order.pod.name).verdicts
     parts = [
         f"{view.name} {_both(view.size)} -> {_both(order.change.sizes[view.name])}"
-        f" ({look.review.verdicts[view.name].message.partition(': ')[2]})"
+        f" ({verdicts[view.name].message.partition(': ')[2]})"
         for view in order.pod.containers
         if view.name in order.change.sizes
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 
 from foresize.cluster.autoscalers import Scaler
@@ -15,6 +15,7 @@ from foresize.reporting.records import Subject
 from foresize_forecast.disruption import Crew
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.sizes import QosClass, Size
+from foresize_forecast.tiers import names
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +33,7 @@ class Managed:
         node_requested_bytes: by node, requests of all pods there.
         node_cannot_resize: by node, why nothing can be resized there.
         scaler: who else says how many replicas it has; None: nobody.
+        node_types: by node, what kind of machine it is.
     """
 
     workload: Workload
@@ -44,6 +46,7 @@ class Managed:
     node_requested_bytes: Mapping[str, int] = field(default_factory=dict)
     node_cannot_resize: Mapping[str, str] = field(default_factory=dict)
     scaler: Scaler | None = None
+    node_types: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> tuple[str, str]:
@@ -90,6 +93,16 @@ class Managed:
     def qos(self, pods: tuple[PodView, ...]) -> QosClass:
         """The class of its pods: theirs where there are some, for a LimitRange's defaults count too."""
         return pods[0].qos if pods else self.workload.qos
+
+    def names(self, pods: Iterable[PodView]) -> dict[str, tuple[str, ...]]:
+        """By pod, what it is known by for longer than it lives: kinds of others may do as they like with names."""
+        if self.workload.api_version != BUILT_IN_VERSION:
+            return {}
+        kind, types = self.workload.kind, self.node_types
+        # An ordinal that is just being started anew is one still.
+        ordinals = range(self.workload.replicas if kind == "StatefulSet" else 0)
+        coming = {each: names(kind, each, "", "") for each in (f"{self.workload.name}-{n}" for n in ordinals)}
+        return coming | {pod.name: names(kind, pod.name, pod.node, types.get(pod.node, "")) for pod in pods}
 
     def room(self, pod: PodView) -> Room:
         """What a pod may grow by, on its node and in its namespace."""
@@ -155,4 +168,5 @@ def manage(
         node_requested_bytes=node_requested_bytes,
         node_cannot_resize=inventory.node_cannot_resize,
         scaler=inventory.scalers.get(assignment.workload.key),
+        node_types=inventory.node_types,
     )

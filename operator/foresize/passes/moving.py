@@ -165,7 +165,7 @@ class Mover:
             single_replicas=settings.evict_single_replicas,
             kube_system=settings.allow_kube_system,
         )
-        targets = {name: verdict.target for name, verdict in case.look.review.verdicts.items()}
+        targets = {name: verdict.target for name, verdict in case.look.review.of(wish.pod.name).verdicts.items()}
         return (
             never(wish.pod, crew, allowance)
             or not_now(wish.pod, crew, allowance, past, now_s)

@@ -6,6 +6,7 @@ import hashlib
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from itertools import groupby
 from threading import Lock
 
@@ -13,9 +14,10 @@ import numpy as np
 
 from foresize.cluster.guard import Assignment
 from foresize.cluster.workloads import Workload
-from foresize.fitting.fits import FIT_FAILED, Fitter
+from foresize.fitting.fits import Fitter
 from foresize.passes.runrefit import init_known, runs_foreseen
-from foresize.passes.senses import Foreseen
+from foresize.passes.senses import Foreseen, over, with_tails
+from foresize.passes.tierrefit import Standing, is_divisible, tiers_foreseen
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Family, Wish, pool
 from foresize_forecast.outlook import NoOutlook
@@ -69,6 +71,8 @@ class Forecasts:
     """Tells the runs of a group of pods, by container: its pods may be gone, and their names with them."""
     slept: Callable[[Key], Sleep | None] = field(default=lambda _: None)
     """Tells when a workload was scaled to zero for being idle."""
+    standing: Callable[[Key], Standing] = field(default=lambda _: Standing())
+    """Tells the living pods of a workload by their lasting names, and how they were sized apart until now."""
     _due: dict[Key, _Due] = field(default_factory=dict)
     _lock: Lock = field(default_factory=Lock)
 
@@ -101,14 +105,19 @@ class Forecasts:
         for (window_s, step_s, runs), group in groupby(ordered, key=_grid_of):
             batch = list(group)
             try:
-                answer = history(source, [request_of(each) for each in batch], grid_until(now_s, window_s, step_s))
+                standings = {} if runs else self._standings(batch)
+                asked = [request_of(each, by_pod=each.workload.key in standings) for each in batch]
+                answer = history(source, asked, grid_until(now_s, window_s, step_s))
                 made = {} if runs else _foresee(pool, batch, answer, self.slept)
                 killed = past_kills(source, [each.workload.namespace for each in batch], now_s)
+                wish = partial(_wish, assignments={each.workload.key: each for each in batch})
+                tiers = tiers_foreseen(pool, answer, standings, wish, killed)
                 for each in batch:
                     own = made.get(each.workload.key, {})
                     past = self.remembered(each.workload.key)
                     known = runs_foreseen(each, answer, past, now_s) if runs else _foreseen(each, own, answer, now_s)
-                    self._learn(each, replace(known, kills=_kills(each, answer, killed)), answer, interval_s)
+                    known = replace(known, kills=_kills(each, answer, killed), tiers=tiers.get(each.workload.key, ()))
+                    self._learn(each, known, answer, interval_s)
             except Exception as error:  # noqa: BLE001 - raised below: those of another window have no part in it
                 self._put_off(batch, now_s + min(RETRY_S, interval_s))
                 errors.append(error)
@@ -131,7 +140,7 @@ class Forecasts:
             unknown = dict.fromkeys(assignment.workload.template, NoOutlook(str(refusal.kind), refusal.message))
             kept = replace(known, distrust=refusal.message, forecasts=known.forecasts or unknown)
         else:
-            kept = _over(self.foreseen.get(key), made)
+            kept = over(self.foreseen.get(key), made)
         wait_s = min(RETRY_S, interval_s) if refusal is not None else _spread(key, interval_s)
         with self._lock:
             self.foreseen[key] = kept
@@ -143,10 +152,20 @@ class Forecasts:
     def _share(self) -> None:
         """What is new of some containers' jumps bears on the tails of all."""
         with self._lock:
-            known = {(key, name): each for key, kept in self.foreseen.items() for name, each in kept.forecasts.items()}
-            shared = pool(known, {of: Family(of[0][0], of) for of in known})
+            known = {
+                (key, name, tier): each
+                for key, kept in self.foreseen.items()
+                for tier, forecasts in enumerate([kept.forecasts, *(tier.forecasts for tier in kept.tiers or ())])
+                for name, each in forecasts.items()
+            }
+            shared = pool(known, {of: Family(of[0][0], of[:2]) for of in known})
             for key, kept in self.foreseen.items():
-                self.foreseen[key] = replace(kept, forecasts={name: shared[key, name] for name in kept.forecasts})
+                self.foreseen[key] = with_tails(key, kept, shared)
+
+    def _standings(self, batch: Sequence[Assignment]) -> dict[Key, Standing]:
+        """Of the workloads whose pods may be sized apart."""
+        each = ((one, self.standing(one.workload.key)) for one in batch)
+        return {one.workload.key: standing for one, standing in each if is_divisible(one, standing)}
 
     def _put_off(self, batch: Sequence[Assignment], until_s: float) -> None:
         with self._lock:
@@ -172,8 +191,8 @@ def _grid_of(assignment: Assignment) -> tuple[int, int, bool]:
     return asked.window_s, run_step_s(asked.window_s, asked.step_s) if runs else asked.step_s, runs
 
 
-def request_of(assignment: Assignment) -> HistoryRequest:
-    """What is asked of Prometheus for a workload under its policy."""
+def request_of(assignment: Assignment, *, by_pod: bool = False) -> HistoryRequest:
+    """What is asked of Prometheus for a workload under its policy, and for each of its pods where they may be apart."""
     workload, policy = assignment.workload, assignment.policy
     return HistoryRequest(
         namespace=workload.namespace,
@@ -181,7 +200,7 @@ def request_of(assignment: Assignment) -> HistoryRequest:
         pods=one_of(workload.pods) if workload.is_group else pod_pattern(workload.kind, workload.name),
         startup_ignore_s=policy.workload.startup_ignore_s,
         metric=policy.metric,
-        by_pod=None if workload.runs else tuple(workload.init),
+        by_pod=None if workload.runs or by_pod else tuple(workload.init),
     )
 
 
@@ -232,11 +251,11 @@ def _foreseen(
         if (row.namespace, row.workload) == key
     ]
     unseen = NoOutlook("NoSamples", "Prometheus has no samples of it in the policy's window")
-    partial = "; ".join(answer.warnings) or "the source says that data is missing"
+    missing = "; ".join(answer.warnings) or "the source says that data is missing"
     return Foreseen(
         forecasts={**dict.fromkeys(assignment.workload.template, unseen), **forecasts},
         first_samples_s=_first_of_revisions(assignment.workload, (fact.first_samples_s for fact in facts)),
-        distrust=f"Prometheus answered with partial data: {partial}" if any(fact.partial for fact in facts) else "",
+        distrust=f"Prometheus answered with partial data: {missing}" if any(fact.partial for fact in facts) else "",
         made_at_s=now_s,
         runs=init_known(assignment, answer, now_s),
     )
@@ -252,17 +271,6 @@ def _kills(
             pods = (ContainerOfPod(row.namespace, pod, row.container) for pod in fact.first_samples_s)
             found[row.container] = tuple(killed[pod] for pod in pods if pod in killed)
     return {name: kills for name, kills in found.items() if kills}
-
-
-def _over(known: Foreseen | None, made: Foreseen) -> Foreseen:
-    """What a refit found, over what was known: a forecast is not lost to a fit that failed, but it ages."""
-    failed = {
-        name for name, each in made.forecasts.items() if isinstance(each, NoOutlook) and each.reason == FIT_FAILED
-    }
-    kept = {} if known is None else {name: known.forecasts[name] for name in failed & known.forecasts.keys()}
-    if known is None or not any(isinstance(each, Forecasted) for each in kept.values()):
-        return made
-    return replace(made, forecasts={**made.forecasts, **kept}, made_at_s=known.made_at_s)
 
 
 def _first_of_revisions(workload: Workload, each: Iterable[Mapping[str, float]]) -> dict[str, float]:

@@ -25,6 +25,7 @@ from foresize.passes.moving import Mover
 from foresize.passes.refit import Forecasts
 from foresize.passes.sleeping import Sleeper
 from foresize.passes.templating import Templater
+from foresize.passes.tierrefit import Standing
 from foresize.reporting.announce import Announcer
 from foresize.reporting.events import Events
 from foresize.reporting.records import Records
@@ -52,7 +53,9 @@ class Runtime:
         self._records, self._admission = Records(api, self._lease.held), Admission(api, self._fence)
         self._events = Events(api, self._lease.identity)
         self._forecasts = Forecasts(
-            remembered=lambda key: self._records.state(key).runs, slept=lambda key: self._records.state(key).sleep
+            remembered=lambda key: self._records.state(key).runs,
+            slept=lambda key: self._records.state(key).sleep,
+            standing=self._standing,
         )
         self._pool = _fitter(settings)
         attendant = Attendant(api, self._fence, self._records, self._events)
@@ -180,6 +183,15 @@ class Runtime:
         with metrics.PASS_SECONDS.labels("refit").time():
             self._forecasts.refit(source, self._pool, due, time.time(), self._settings.refit_interval_s)
         metrics.PASS_AT.labels("refit").set_to_current_time()
+
+    def _standing(self, key: tuple[str, str]) -> Standing:
+        """The living pods of a workload by their lasting names, and how they were sized apart until now."""
+        managed = self._acts.scene.managed.get(key)
+        if managed is None:
+            return Standing()
+        before = [part.members for part in self._records.state(key).parts]
+        names = managed.names(self._acts.pods(managed))
+        return Standing(managed.workload.kind, managed.policy.workload.startup_ignore_s, names, before)
 
     def _guarded(self, loop: str, run: Callable[[], None]) -> bool:
         """Run one round of a loop; what goes wrong is logged and counted, and the next round comes."""

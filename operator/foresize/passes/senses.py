@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from foresize.fitting.fits import FIT_FAILED
 from foresize.passes.managed import Managed
+from foresize_forecast.apart import Foretold
 from foresize_forecast.fast import Recent
 from foresize_forecast.idle import Activity
 from foresize_forecast.outlook import NoOutlook
@@ -14,6 +16,8 @@ from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.runreview import RunsKnown
 from foresize_forecast.stalls import Waiting
 from foresize_forecast.workload import Observation
+
+Key = tuple[str, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +31,7 @@ class Foreseen:
         distrust: why it cannot be trusted to lower anything (partial data); empty if it can.
         made_at_s: when it was made.
         runs: by container name, where its pods are runs.
+        tiers: replicas that are sized apart, lowest first; empty where one size serves all, None: nothing is known.
     """
 
     forecasts: Mapping[str, Forecasted | NoOutlook] = field(default_factory=dict)
@@ -35,6 +40,7 @@ class Foreseen:
     distrust: str = ""
     made_at_s: float = 0.0
     runs: Mapping[str, RunsKnown] = field(default_factory=dict)
+    tiers: tuple[Foretold, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,4 +86,41 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
         share=senses.share,
         revision=managed.workload.revision,
         needed_by_others=senses.needed_by_others,
+        names=managed.names(pods),
     )
+
+
+def over(known: Foreseen | None, made: Foreseen) -> Foreseen:
+    """What a refit found, over what was known: a forecast is not lost to a fit that failed, but it ages."""
+    if known is None:
+        return made
+    forecasts, failed = _over(known.forecasts, made.forecasts)
+    before = {each.members: each for each in known.tiers or ()}
+    tiers: list[Foretold] = []
+    for each in made.tiers or ():
+        own = before[each.members].forecasts if each.members in before else {}
+        kept, fell = _over(own, each.forecasts)
+        tiers.append(replace(each, forecasts=kept))
+        failed |= fell
+    whose = known.tiers if made.tiers is None else tuple(tiers)
+    made_at_s = known.made_at_s if failed else made.made_at_s
+    return replace(made, forecasts=forecasts, tiers=whose, made_at_s=made_at_s)
+
+
+def _over(
+    known: Mapping[str, Forecasted | NoOutlook], made: Mapping[str, Forecasted | NoOutlook]
+) -> tuple[dict[str, Forecasted | NoOutlook], bool]:
+    """The forecasts, with those that were known where a fit failed, and whether any of these is one."""
+    failed = {name for name, each in made.items() if isinstance(each, NoOutlook) and each.reason == FIT_FAILED}
+    kept = {name: known[name] for name in failed & known.keys()}
+    return {**made, **kept}, any(isinstance(each, Forecasted) for each in kept.values())
+
+
+def with_tails(key: Key, kept: Foreseen, shared: Mapping[tuple[Key, str, int], Forecasted | NoOutlook]) -> Foreseen:
+    """What is known of a workload with the tails that it shares: of all replicas, and of each tier of them."""
+    forecasts = {name: shared[key, name, 0] for name in kept.forecasts}
+    tiers = kept.tiers and tuple(
+        replace(each, forecasts={name: shared[key, name, number] for name in each.forecasts})
+        for number, each in enumerate(kept.tiers, 1)
+    )
+    return replace(kept, forecasts=forecasts, tiers=tiers)

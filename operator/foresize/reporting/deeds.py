@@ -7,6 +7,8 @@ from typing import Any
 Json = dict[str, Any]
 DEEDS = (
     "state",
+    "of",
+    "pods",
     "request",
     "limit",
     "wantedRequest",
@@ -20,7 +22,7 @@ DEEDS = (
 
 def deeds(status: Json) -> list[Json]:
     """What a reader waits for: sizes, kills, evictions, obstacles. The rest are figures that drift."""
-    rows = [status.get("summary", {}), *status.get("containers", [])]
+    rows = [status.get("summary", {}), *status.get("containers", []), *status.get("parts", [])]
     told = {"lastEviction": status.get("lastEviction"), "idle": _idle(status.get("idle", {}))}
     return [told] + [
         {**{name: row[name] for name in DEEDS if name in row}, "blocked": _in_the_way(row)} for row in rows

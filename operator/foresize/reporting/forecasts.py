@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from foresize.config.quantities import about, quantity, timestamp
+from foresize.reporting.partrows import part_rows
 from foresize_forecast.decide import Verdict
 from foresize_forecast.idle import Doing, Idleness, workload_idleness
 from foresize_forecast.moves import Wish
@@ -66,7 +67,8 @@ def status_of(look: Look) -> Json:
     The same look gives the same status, so that an object is only written when it says something new.
     """
     rows = [_row(name, verdict, look) for name, verdict in sorted(look.review.verdicts.items())][:MAX_ROWS]
-    others = {"idle": _idle(look), "lastEviction": _last_eviction(look)}
+    parts = part_rows(look.review, look.seen, MAX_ROWS - len(rows))
+    others = {"parts": parts, "idle": _idle(look), "lastEviction": _last_eviction(look)}
     return {"summary": _summary(look), "containers": rows, **_bare(others)}
 
 
@@ -93,7 +95,7 @@ def _row(name: str, verdict: Verdict, look: Look) -> Json:
         "lastChange": _change(state),
         "blocked": _blocked([*look.blocked.values(), *([look.template] if look.template else [])]),
         "heap": _heap(name, look.seen),
-        "hot": None if look.plans else _hot(name, look.seen),
+        "hot": None if look.plans or look.review.apart else _hot(name, look.seen),
     }
     forecast = look.forecasts.get(name)
     if isinstance(forecast, Forecasted):
