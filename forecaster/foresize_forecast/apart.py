@@ -18,6 +18,8 @@ from foresize_forecast.sizes import WorkloadPolicy
 from foresize_forecast.state import ContainerState, Part, WorkloadState
 from foresize_forecast.workload import Apart, Observation, Review, review
 
+ALIKE = "one size for all replicas: they are not far apart any more"
+MOVED = "one size for all replicas: one that had been sized below others was killed, so what they need moves"
 Forecasts = Mapping[str, Forecasted | NoOutlook]
 
 
@@ -53,17 +55,26 @@ def review_apart(
             yet: then they stay as they are remembered.
         policy: what its MemoryPolicy asks.
     """
+    before = state.parts
     whole = review(state, seen, forecasts, policy)
     state = _settled(state, whole.state, seen, tiers)
     known = {each.members: each for each in tiers or ()}
     apart = [_reviewed(part, known.get(part.members), state, seen, policy) for part in state.parts]
     if _role_has_moved(state.parts, apart):
         together = replace(state, parts=(), together_until_s=seen.now_s + policy.window_s)
-        return replace(whole, state=together)
+        return replace(whole, state=together, turned=MOVED)
     parts = tuple(
         replace(part, containers=each.review.state.containers) for part, each in zip(state.parts, apart, strict=True)
     )
-    return replace(whole, state=replace(state, parts=parts), apart=tuple(apart))
+    return replace(whole, state=replace(state, parts=parts), apart=tuple(apart), turned=_turned(before, parts))
+
+
+def _turned(before: Sequence[Part], after: Sequence[Part]) -> str:
+    if len(before) == len(after):
+        return ""
+    if not after:
+        return ALIKE
+    return f"{len(after)} sizes, as replicas have used far more than others for days; {after[-1].members[0]} needs most"
 
 
 def _settled(

@@ -94,6 +94,9 @@ class Review:
     apart: tuple[Apart, ...] = ()
     """Lowest first; `verdicts` are then for new pods, and for those that are in none of these."""
 
+    turned: str = ""
+    """In words, that this look began to size replicas apart, or ended it."""
+
     def of(self, pod: str) -> Review:
         """What decides for a pod: what was found of those that it is sized with."""
         return next((each.review for each in self.apart if pod in each.pods), self)

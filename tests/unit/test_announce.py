@@ -11,9 +11,10 @@ from foresize.reporting.events import Regarding
 from foresize.reporting.forecasts import Look
 from foresize_forecast.idle import Doing, Idleness
 from foresize_forecast.outlook import ShapeKind
+from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
-from foresize_forecast.state import Canary, ContainerState, Shapes, Stage, WorkloadState
-from foresize_forecast.workload import Observation, review
+from foresize_forecast.state import Canary, Change, ContainerState, Shapes, Stage, WorkloadState
+from foresize_forecast.workload import Apart, Observation, review
 
 RECORD = Regarding("foresize.dev/v1alpha1", "MemoryForecast", "shop", "deployment-web", "uid")
 
@@ -73,3 +74,19 @@ def test_that_a_workload_is_idle_is_said_once() -> None:
     announcer.tell(RECORD, look)
 
     assert [("WorkloadIdle", "it does nothing: at most 0.001 cores")] * 2 == events.said
+
+
+def test_replicas_that_come_apart_are_told() -> None:
+    """That they do, in one look, and whose size moves."""
+    change = Change(NOW_S, size(64, 128), size(32, 64), Reason.PEAK_PASSED, "request 64Mi -> 32Mi")
+    seen = Observation(NOW_S, (pod(container()),), {}, {"app": size(64, 128)}, QosClass.BURSTABLE)
+    found = review(WorkloadState(), seen, {}, WorkloadPolicy())
+    quiet = replace(found, state=found.state.with_container("app", ContainerState()))
+    alone = replace(found, state=found.state.with_container("app", ContainerState(last_change=change)))
+    apart = (Apart(("pod/db-0",), frozenset({"db-0"}), alone),)
+    events = Told()
+    for turned in (replace(quiet, apart=apart, turned="two sizes"), replace(quiet, turned="one size")):
+        Announcer(events).tell(RECORD, Look(seen, turned, {}, applies=True))  # type: ignore[arg-type]  # what it asks
+
+    moved = ("PeakPassed", "app of pod/db-0: request 64Mi -> 32Mi")
+    assert [("SizedApart", "two sizes"), moved, ("SizedTogether", "one size")] == events.said

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, container, forecasted, mi, pod, recent, size
-from foresize_forecast.apart import Foretold, review_apart
+from foresize_forecast.apart import ALIKE, MOVED, Foretold, review_apart
 from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import Kill, PodView, Room
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
@@ -109,6 +109,7 @@ def test_tiers_end_with_their_evidence() -> None:
     found = looked(settled(), tiers=())
 
     assert () == found.state.parts
+    assert ALIKE == found.turned
     assert size(303, 330) == found.of("db-1").verdicts["app"].target
 
 
@@ -121,6 +122,7 @@ def test_a_kill_of_a_small_one_ends_the_tiers_for_a_window() -> None:
     found = looked(settled(), killed)
 
     assert () == found.state.parts
+    assert MOVED == found.turned
     assert NOW_S + PACE.window_s == found.state.together_until_s
     for number in (1, 2):
         assert PodChange({"app": size(303, 400)}) == change(found, number, killed)
@@ -132,7 +134,12 @@ def test_the_tiers_come_back_after_the_window() -> None:
     """What they were ended for is forgotten with the kill."""
     ended = WorkloadState(together_until_s=NOW_S - 1.0)
 
-    assert [LOW, HIGH] == [part.members for part in looked(ended).state.parts]
+    found = looked(ended)
+
+    assert [LOW, HIGH] == [part.members for part in found.state.parts]
+    assert found.turned.startswith("2 sizes")
+    assert found.turned.endswith("pod/db-0 needs most")
+    assert "" == looked(found.state).turned
 
 
 def test_a_kill_of_the_large_one_is_its_own() -> None:

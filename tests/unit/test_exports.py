@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from builders import NOW_S, container, forecasted, mi, pod, size
+from builders import NOW_S, container, forecasted, mi, pod, recent, size
 from foresize import metrics
 from foresize.reporting.exports import Dealt, export, forget
 from foresize.reporting.forecasts import Look
@@ -13,7 +13,7 @@ from foresize_forecast.pods import Resize, ResizePhase
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
 from foresize_forecast.state import WorkloadState
-from foresize_forecast.workload import Observation, review
+from foresize_forecast.workload import Apart, Observation, review
 
 MOST = 100
 """Containers with metrics of their own."""
@@ -48,6 +48,21 @@ def test_sizes_peak_and_leak_are_shown() -> None:
         value("peak_bytes"),
         value("leaking"),
     )
+
+
+def test_what_is_asked_for_in_excess_is_told_of_each_replica_by_its_own_size() -> None:
+    """Two pods of 200 MiB: one should have 202 (with its head room 200 suffices), the other, sized apart, 101."""
+    plain = look()
+    pods = tuple(replace(plain.seen.pods[0], name=name, uid=name) for name in ("db-0", "db-1"))
+    seen = replace(plain.seen, pods=pods, recent={(each.name, "app"): recent([50] * 5) for each in pods})
+    small = {"app": forecasted([100.0] * 12)}
+    pace = WorkloadPolicy(cooldown_s=0)
+    alone = review(WorkloadState(), replace(seen, pods=pods[1:]), small, pace)
+    apart = (Apart(("pod/db-1",), frozenset({"db-1"}), alone, small),)
+    whole = review(WorkloadState(), seen, plain.forecasts, pace)
+    export({WEB: replace(plain, seen=seen, review=replace(whole, apart=apart))}, MOST)
+
+    assert mi(200 - 101) == value("excess_request_bytes")
 
 
 def test_what_is_gone_disappears() -> None:

@@ -55,6 +55,19 @@ def test_nodes_are_told_apart_where_their_types_are_not_what_differs() -> None:
     assert [["node/b", "node/c", "node/d", "node/e"], ["node/a"]] == members(divided(pods, named))
 
 
+def test_what_tells_pods_apart_stays_so() -> None:
+    """By type 4 x 300 + 100, by node 2 x 300 + 2 x 280 + 100: less, but not by a tenth; what there was stays."""
+    pods = {"a": samples(300), "b": samples(300), "c": samples(280), "d": samples(280), "e": samples(100)}
+    named = {pod: ("type/small" if pod == "e" else "type/big", f"node/{pod}") for pod in pods}
+    by_node = (
+        [{"node/e"}, {"node/a", "node/b", "node/c", "node/d"}],
+        [["node/e"], ["node/a", "node/b", "node/c", "node/d"]],
+    )
+    by_type = ([{"type/small"}, {"type/big"}], [["type/small"], ["type/big"]])
+    for before, found in (by_node, by_type, ([], by_type[1])):
+        assert found == members(parts({"app": pods}, GRID, 0, Splitting(named, before, 2)))
+
+
 def test_containers_count_together() -> None:
     """An ordinal whose containers are all a little larger is as hot as one with a large container."""
     app = {"db-0": samples(150), "db-1": samples(60), "db-2": samples(60)}

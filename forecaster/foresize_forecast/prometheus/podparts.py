@@ -54,7 +54,7 @@ def parts(
     """The histories of the tiers, lowest first; empty where one size serves all.
 
     A node's type says what the next node like it will need, so types are taken where telling nodes apart does not save
-    a tenth more.
+    a tenth more. What tells them apart now stays where the other does not save as much more.
 
     Args:
         samples: by container and pod, of the containers that are sized.
@@ -65,7 +65,7 @@ def parts(
     rows = Rows(grid, partial=False)
     best: tuple[PartHistory, ...] = ()
     least_bytes = math.inf
-    for depth in range(max((len(each) for each in how.names.values()), default=0)):
+    for depth in _depths(how):
         named = {pod: each[depth] for pod, each in how.names.items() if len(each) > depth}
         levels = _levels(samples, named, rows, startup_ignore_s)
         found = tiers(levels, how.before, how.fewest)
@@ -74,6 +74,14 @@ def parts(
             least_bytes = held_bytes
             best = tuple(_part(tier, samples, named, rows, startup_ignore_s) for tier in found)
     return best
+
+
+def _depths(how: Splitting) -> list[int]:
+    """How general names are tried: as they tell pods apart until now, then from the most general on."""
+    before = frozenset().union(*how.before)
+    deepest = max((len(each) for each in how.names.values()), default=0)
+    known = {depth for each in how.names.values() for depth, name in enumerate(each) if name in before}
+    return sorted(range(deepest), key=lambda depth: (depth not in known, depth))
 
 
 def _held_bytes(found: Sequence[Tier], levels: Mapping[str, Level], named: Mapping[str, str]) -> float:

@@ -17,7 +17,7 @@ from foresize.kube.kubeapi import ApiError, connect, current_namespace
 from foresize.kube.rehearsedapi import RehearsedApi, Unsent
 from foresize.passes.managed import Managed
 from foresize.passes.rehearsal import Rehearsed, rehearse
-from foresize.reporting.forecasts import Look, present, status_of, wanted
+from foresize.reporting.forecasts import Look, parties, present, status_of, wanted
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.savings import Share, Total, planned_mean_bytes, total
 
@@ -121,6 +121,12 @@ def _workload(managed: Managed, found: Look) -> Json:
 
 
 def _shares(managed: Managed, found: Look) -> Iterator[Share]:
+    for alone in parties(found):
+        yield from _alike(managed, alone)
+
+
+def _alike(managed: Managed, found: Look) -> Iterator[Share]:
+    """Of pods that have one size."""
     for name, verdict in found.review.verdicts.items():
         now, forecast = present(name, found.seen), found.forecasts.get(name)
         asked = managed.policy.workload.container(name)

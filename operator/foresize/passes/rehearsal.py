@@ -24,11 +24,12 @@ from foresize.kube.lease import Fence
 from foresize.kube.rehearsedapi import RehearsedApi, Unsent
 from foresize.passes.actpass import ActPass
 from foresize.passes.attend import Attendant
-from foresize.passes.managed import Managed
+from foresize.passes.managed import Managed, manage
 from foresize.passes.moving import Mover
 from foresize.passes.refit import Forecasts
 from foresize.passes.sleeping import Sleeper
 from foresize.passes.templating import Templater
+from foresize.passes.tierrefit import standing_of
 from foresize.reporting.announce import Announcer
 from foresize.reporting.events import Events
 from foresize.reporting.forecasts import Look
@@ -106,9 +107,12 @@ def rehearse(settings: Settings, api: RehearsedApi, uids: Collection[str]) -> Re
         mover=Mover(settings, api, fence, attendant=attendant, records=records, admission=admission, events=events),
         sleeper=Sleeper(api, fence, attendant, records, events),
     )
-    _refit(settings, forecasts, _assignments(settings, api, records, fence.stopped), uids)
+    assignments, inventory = _assignments(settings, api, records, fence.stopped)
     _synced(watch, api, settings)
+    known = {each.workload.key: manage(each, inventory, {}, {}) for each in assignments}
+    forecasts.standing = lambda key: standing_of(known[key], watch.pods_of(*key), records.state(key))
     try:
+        _refit(settings, forecasts, assignments, uids)
         acts.run(fence.stopped)
     finally:
         watch.stop()
@@ -119,8 +123,10 @@ def rehearse(settings: Settings, api: RehearsedApi, uids: Collection[str]) -> Re
     )
 
 
-def _assignments(settings: Settings, api: RehearsedApi, records: Records, stopped: str) -> list[Assignment]:
-    """Which policy would have which workload."""
+def _assignments(
+    settings: Settings, api: RehearsedApi, records: Records, stopped: str
+) -> tuple[list[Assignment], Inventory]:
+    """Which policy would have which workload, and what surrounds them."""
     parsed = (
         parse(each, allow_kube_system=settings.allow_kube_system)
         for each in PolicyList(api, settings.namespaces).read()
@@ -129,7 +135,7 @@ def _assignments(settings: Settings, api: RehearsedApi, records: Records, stoppe
     wide, reserved = not settings.namespaces, {settings.operator_namespace}
     inventory = take_inventory(api, policies, Inventory(), clusterwide=wide, reserved=reserved)
     inventory = replace(inventory, groups=take_groups(api, policies, inventory, records.groups))
-    return assign(policies, inventory, stopped)[0]
+    return assign(policies, inventory, stopped)[0], inventory
 
 
 def _refit(settings: Settings, forecasts: Forecasts, assignments: Sequence[Assignment], uids: Collection[str]) -> None:

@@ -25,7 +25,7 @@ from foresize.passes.moving import Mover
 from foresize.passes.refit import Forecasts
 from foresize.passes.sleeping import Sleeper
 from foresize.passes.templating import Templater
-from foresize.passes.tierrefit import Standing
+from foresize.passes.tierrefit import Standing, standing_of
 from foresize.reporting.announce import Announcer
 from foresize.reporting.events import Events
 from foresize.reporting.records import Records
@@ -189,9 +189,7 @@ class Runtime:
         managed = self._acts.scene.managed.get(key)
         if managed is None:
             return Standing()
-        before = [part.members for part in self._records.state(key).parts]
-        names = managed.names(self._acts.pods(managed))
-        return Standing(managed.workload.kind, managed.policy.workload.startup_ignore_s, names, before)
+        return standing_of(managed, self._acts.pods(managed), self._records.state(key))
 
     def _guarded(self, loop: str, run: Callable[[], None]) -> bool:
         """Run one round of a loop; what goes wrong is logged and counted, and the next round comes."""

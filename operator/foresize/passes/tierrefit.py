@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from foresize.cluster.guard import Assignment
 from foresize.fitting.fits import Fitter
+from foresize.passes.managed import Managed
 from foresize_forecast.apart import Foretold
 from foresize_forecast.foresee import Wish
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
-from foresize_forecast.pods import Kill
+from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.prometheus import ContainerOfPod, HistoryAnswer
 from foresize_forecast.prometheus.podparts import PartHistory, Splitting, parts
 from foresize_forecast.prometheus.samples import Samples
 from foresize_forecast.series import ContainerKey, History
+from foresize_forecast.state import WorkloadState
 from foresize_forecast.tiers import FEWEST, MOST_PODS
 
 Key = tuple[str, str]
@@ -45,6 +47,12 @@ class _Found:
     key: Key
     number: int
     part: PartHistory
+
+
+def standing_of(managed: Managed, pods: Iterable[PodView], state: WorkloadState) -> Standing:
+    """What is known of a workload's living pods by their lasting names, and how they were sized apart until now."""
+    before = [part.members for part in state.parts]
+    return Standing(managed.workload.kind, managed.policy.workload.startup_ignore_s, managed.names(pods), before)
 
 
 def is_divisible(assignment: Assignment, standing: Standing) -> bool:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from foresize.config.quantities import people
 from foresize.reporting.events import Events, Regarding
 from foresize.reporting.forecasts import Look, present, time_to_limit
+from foresize.reporting.partrows import named, pods_of
 from foresize_forecast.canary import obstacle
 from foresize_forecast.idle import workload_idleness
 from foresize_forecast.outlook import ShapeKind
@@ -26,16 +29,26 @@ class Announcer:
     def tell(self, record: Regarding, look: Look) -> None:
         """Post what is new about a workload."""
         self._tell_idle(record, look)
+        if look.review.turned:
+            self._events.normal(record, "SizedApart" if look.review.apart else "SizedTogether", look.review.turned)
+        for part in look.review.apart:
+            alone = replace(look, review=part.review, seen=replace(look.seen, pods=pods_of(part, look.seen)))
+            for name in part.review.verdicts:
+                self._tell_sizes(record, alone, name, f"{name} of {named(part.members)}")
         for name in look.review.verdicts:
-            change = look.review.state.container(name).last_change
-            if change is not None and change.at_s == look.seen.now_s:
-                self._events.normal(record, str(change.reason), f"{name}: {change.message}")
+            self._tell_sizes(record, look, name, name)
             self._tell_leak(record, look, name)
             self._tell_shape(record, look, name)
-            canary = look.review.state.container(name).canary
-            if canary is not None and canary.stage is Stage.FAILED and canary.began_s == look.seen.now_s:
-                words = f"{name}: {obstacle(canary, len(look.seen.pods), look.review.pace).message}; all pods go back"
-                self._events.warning(record, str(Obstacle.CANARY_FAILED), words)
+
+    def _tell_sizes(self, record: Regarding, look: Look, name: str, who: str) -> None:
+        """A target that moved, and a lower limit that had to be taken back."""
+        state, now_s = look.review.state.container(name), look.seen.now_s
+        change, canary = state.last_change, state.canary
+        if change is not None and change.at_s == now_s:
+            self._events.normal(record, str(change.reason), f"{who}: {change.message}")
+        if canary is not None and canary.stage is Stage.FAILED and canary.began_s == now_s:
+            words = f"{who}: {obstacle(canary, len(look.seen.pods), look.review.pace).message}; all pods go back"
+            self._events.warning(record, str(Obstacle.CANARY_FAILED), words)
 
     def _tell_idle(self, record: Regarding, look: Look) -> None:
         found = workload_idleness(look.doing)

@@ -15,7 +15,7 @@ from prometheus_client import Gauge
 from prometheus_client.metrics import MetricWrapperBase
 
 from foresize import metrics
-from foresize.reporting.forecasts import Look, present, wanted
+from foresize.reporting.forecasts import Look, parties, present, wanted
 from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import ResizePhase
@@ -125,9 +125,11 @@ class _Container:
         return self.less({**self.look.seen.template, **self.look.owners}.get(self.name, Size(None, None)))
 
     def excess_bytes(self) -> int | None:
-        """What is requested more than is wanted."""
-        missing = self.less(self.wish)
-        return None if missing is None else -missing
+        """What is requested more than is wanted, by each replica with what it should have."""
+        alone = [_Container(self.labels, each) for each in parties(self.look)]
+        missing = [each.less(each.wish) for each in alone if self.name in each.look.review.verdicts]
+        known = [each for each in missing if each is not None]
+        return -sum(known) if known else None
 
 
 def export(looks: Mapping[tuple[str, str], Look], most: int, budgets: Sequence[Dealt] = ()) -> None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from foresize.config.quantities import about, quantity, timestamp
-from foresize.reporting.partrows import part_rows
+from foresize.reporting.partrows import hot_row, part_rows
 from foresize_forecast.decide import Verdict
 from foresize_forecast.idle import Doing, Idleness, workload_idleness
 from foresize_forecast.moves import Wish
@@ -16,7 +16,6 @@ from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.runs_plan import Basis, RunPlan
 from foresize_forecast.sizes import Size, rounded_up
-from foresize_forecast.skew import hottest
 from foresize_forecast.state import ContainerState, Eviction
 from foresize_forecast.workload import Observation, Review
 
@@ -72,6 +71,26 @@ def status_of(look: Look) -> Json:
     return {"summary": _summary(look), "containers": rows, **_bare(others)}
 
 
+def parties(look: Look) -> list[Look]:
+    """The look, as one at each tier of replicas that are sized apart and one at those in none; itself without tiers."""
+    if not look.review.apart:
+        return [look]
+    seen, named = look.seen, {pod for part in look.review.apart for pod in part.pods}
+    each = [(part.pods, part.review, part.forecasts) for part in look.review.apart]
+    others = frozenset(pod.name for pod in seen.pods) - named
+    if others:
+        each.append((others, replace(look.review, apart=()), look.forecasts))
+    return [
+        replace(
+            look,
+            seen=replace(seen, pods=tuple(pod for pod in seen.pods if pod.name in pods)),
+            review=review,
+            forecasts=forecasts,
+        )
+        for pods, review, forecasts in each
+    ]
+
+
 def present(name: str, seen: Observation) -> Size:
     """What a container has now: the largest of its pods, its template where it has none."""
     sizes = [view.size for pod in seen.pods if (view := pod.container(name)) is not None]
@@ -95,23 +114,12 @@ def _row(name: str, verdict: Verdict, look: Look) -> Json:
         "lastChange": _change(state),
         "blocked": _blocked([*look.blocked.values(), *([look.template] if look.template else [])]),
         "heap": _heap(name, look.seen),
-        "hot": None if look.plans or look.review.apart else _hot(name, look.seen),
+        "hot": None if look.plans or look.review.apart else hot_row(name, look.seen),
     }
     forecast = look.forecasts.get(name)
     if isinstance(forecast, Forecasted):
         row |= _forecast(forecast, now)
     return _bare(row | _run(look.plans.get(name)))
-
-
-def _hot(name: str, seen: Observation) -> Json | None:
-    """The pod that stands out, and where it is: its node may be what is different."""
-    usage = {of[0]: recent.usage_bytes for of, recent in seen.recent.items() if of[1] == name}
-    found = hottest({pod.name: usage[pod.name] for pod in seen.pods if pod.name in usage})
-    if found is None:
-        return None
-    node = next(pod.node for pod in seen.pods if pod.name == found.pod)
-    sizes = {"usage": quantity(rounded_up(found.usage_bytes)), "typical": quantity(rounded_up(found.typical_bytes))}
-    return {"pod": found.pod, "node": node, **sizes}
 
 
 def _run(plan: RunPlan | None) -> Json:
