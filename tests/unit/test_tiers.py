@@ -32,7 +32,7 @@ def test_a_replica_that_always_uses_far_more_is_apart() -> None:
 @pytest.mark.parametrize(
     "levels",
     [
-        {"a": level(290), "b": level(100), "c": level(200)},  # not above 1.5 x 200
+        {"a": level(290), "b": level(160), "c": level(200)},  # not above 1.5 x 200
         {"a": level(90), "b": level(10), "c": level(30)},  # not above 30 + 64
         {"a": level(300), "b": level(100), "c": level(100, 290)},  # c has had a's role
         {"a": level(120, 300), "b": level(100), "c": level(100)},  # a peak of one day is nothing usual
