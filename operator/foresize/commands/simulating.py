@@ -17,7 +17,8 @@ from foresize.kube.kubeapi import ApiError, connect, current_namespace
 from foresize.kube.rehearsedapi import RehearsedApi, Unsent
 from foresize.passes.managed import Managed
 from foresize.passes.rehearsal import Rehearsed, rehearse
-from foresize.reporting.forecasts import Look, parties, present, status_of, wanted
+from foresize.reporting.forecasts import Look, present, status_of, wanted
+from foresize.reporting.parties import parties
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.savings import Share, Total, planned_mean_bytes, total
 

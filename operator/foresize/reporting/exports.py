@@ -15,7 +15,8 @@ from prometheus_client import Gauge
 from prometheus_client.metrics import MetricWrapperBase
 
 from foresize import metrics
-from foresize.reporting.forecasts import Look, parties, present, wanted
+from foresize.reporting.forecasts import Look, present, wanted
+from foresize.reporting.parties import parties
 from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import ResizePhase

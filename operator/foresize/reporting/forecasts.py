@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from foresize.config.quantities import about, quantity, timestamp
@@ -69,26 +69,6 @@ def status_of(look: Look) -> Json:
     parts = part_rows(look.review, look.seen, MAX_ROWS - len(rows))
     others = {"parts": parts, "idle": _idle(look), "lastEviction": _last_eviction(look)}
     return {"summary": _summary(look), "containers": rows, **_bare(others)}
-
-
-def parties(look: Look) -> list[Look]:
-    """The look, as one at each tier of replicas that are sized apart and one at those in none; itself without tiers."""
-    if not look.review.apart:
-        return [look]
-    seen, named = look.seen, {pod for part in look.review.apart for pod in part.pods}
-    each = [(part.pods, part.review, part.forecasts) for part in look.review.apart]
-    others = frozenset(pod.name for pod in seen.pods) - named
-    if others:
-        each.append((others, replace(look.review, apart=()), look.forecasts))
-    return [
-        replace(
-            look,
-            seen=replace(seen, pods=tuple(pod for pod in seen.pods if pod.name in pods)),
-            review=review,
-            forecasts=forecasts,
-        )
-        for pods, review, forecasts in each
-    ]
 
 
 def present(name: str, seen: Observation) -> Size:
