@@ -6,7 +6,7 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test bench demo demo-down packages parts lock up down
+.PHONY: help install check test bench demo demo-down packages parts image lock up down
 
 help: ## what can be made
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +27,7 @@ check: install ## format, lint, types, import rules, and the Go of dev/parts whe
 	$(BIN)/lint-imports
 	@! command -v go >/dev/null || (cd dev/parts/memhog && go vet . && go test .)
 
-test: install packages parts ## every tier that this machine can run; says what is skipped and why
+test: install packages parts image ## every tier that this machine can run; says what is skipped and why
 	-@$(HARNESS) missing
 	@PYTHONPATH=dev $(BIN)/python -m foresize_dev.tiers $(BIN)/python
 
@@ -47,6 +47,9 @@ packages: ## install the Debian packages that are missing (named first, asked fo
 
 parts: ## build the cluster's programs, once per version, into the user's cache
 	-@$(HARNESS) parts
+
+image: packages ## the operator's image, built without a daemon, into the user's cache
+	-@$(HARNESS) image
 
 up: packages parts ## a cluster on this machine, for trying things
 	$(HARNESS) up

@@ -1,4 +1,4 @@
-"""The harness's command line: `python -m foresize_dev up|down|parts|packages|missing`.
+"""The harness's command line: `python -m foresize_dev up|down|parts|image|packages|missing`.
 
 Only the standard library is imported here and below, so it works before the virtual environment exists.
 """
@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-from foresize_dev import cluster, machine, packages, parts, teardown
+from foresize_dev import cluster, machine, operator_image, packages, parts, teardown
 from foresize_dev.places import DEMO_STATE, PARTS_SOURCES
 
 MI = 1 << 20
@@ -20,7 +20,7 @@ def main() -> int:
     command: Callable[[argparse.Namespace], int] = arguments.command
     try:
         return command(arguments)
-    except (cluster.MachineError, parts.BuildError) as error:
+    except (cluster.MachineError, parts.BuildError, operator_image.ImageError) as error:
         print(error, file=sys.stderr)
         return 1
 
@@ -36,6 +36,7 @@ def _parser() -> argparse.ArgumentParser:
     for name, command, text in (
         ("down", _down, "remove the cluster and every trace of it"),
         ("parts", _parts, "build the cluster's programs, where they are not built yet"),
+        ("image", _image, "build the operator's image from the Dockerfile, where it is not built yet"),
         ("packages", _packages, "install the Debian packages that are missing"),
         ("missing", _missing, "say what this machine lacks to run a cluster"),
     ):
@@ -69,6 +70,12 @@ def _down(arguments: argparse.Namespace) -> int:
 def _parts(_: argparse.Namespace) -> int:
     for name, path in parts.build_missing().items():
         print(f"{name}: {path}")
+    return 0
+
+
+def _image(_: argparse.Namespace) -> int:
+    path = operator_image.find_or_build(lambda what: print(f"image: {what}", flush=True))
+    print(f"image {operator_image.IMAGE}: {path}, {path.stat().st_size // MI} MiB of layers")
     return 0
 
 

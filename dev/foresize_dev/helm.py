@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 
 from foresize_dev import parts
 from foresize_dev.api import Json
@@ -19,9 +20,9 @@ class HelmError(RuntimeError):
     """Helm refused; the text is what it wrote."""
 
 
-def install(cluster: Cluster, values: Mapping[str, Json], namespace: str = NAMESPACE) -> str:
+def install(cluster: Cluster, values: Mapping[str, Json], namespace: str = NAMESPACE, chart: Path = CHART) -> str:
     """Install the chart, or bring it up to date; waits until the API serves its CRDs."""
-    command = ["upgrade", "--install", RELEASE, str(CHART), "--namespace", namespace, "--create-namespace"]
+    command = ["upgrade", "--install", RELEASE, str(chart), "--namespace", namespace, "--create-namespace"]
     said = helm(cluster, *command, "--values", "-", stdin=json.dumps(values))
     cluster.kubectl("wait", "--for=condition=Established", "--timeout=30s", "--filename", str(CRDS))
     return said

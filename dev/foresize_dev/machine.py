@@ -22,9 +22,12 @@ PROGRAMS = {
     "openssl": "openssl",
     "prometheus": "prometheus",
     "promtool": "prometheus",
+    "buildah": "buildah",
+    "debootstrap": "debootstrap",
 }
 CNI_PACKAGE = "containernetworking-plugins"
 HISTORY_PROGRAMS = ("prometheus", "promtool")
+IMAGE_PROGRAMS = ("buildah", "debootstrap")
 
 
 def missing_for_node() -> list[str]:
@@ -33,7 +36,7 @@ def missing_for_node() -> list[str]:
         return [f"Linux (this is {sys.platform})"]
     if os.geteuid() != 0:
         return ["root (a node makes control groups, mounts and network devices)"]
-    lacking = missing_programs(name for name in PROGRAMS if name not in HISTORY_PROGRAMS)
+    lacking = missing_programs(name for name in PROGRAMS if name not in HISTORY_PROGRAMS + IMAGE_PROGRAMS)
     if node.cni_folder() is None:
         lacking.append(f"the CNI plugins (Debian package {CNI_PACKAGE})")
     if shutil.which("go") is None:

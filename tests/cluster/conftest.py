@@ -49,7 +49,7 @@ HERE = Path(__file__).parent
 NAMESPACE_DEADLINE_S = 20
 OLDER = "1.35"
 SMALL_BYTES = 1 << 30
-OWN = {"older_cluster", "small_cluster"}
+OWN = {"older_cluster", "small_cluster", "empty_cluster"}
 """Clusters of a module's own."""
 LOG_LINES_SHOWN = 60
 
@@ -103,6 +103,13 @@ def older_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
 @pytest.fixture(scope="module")
 def small_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
     running = _two_nodes(SMALL_BYTES)
+    yield running
+    _stop(running, request)
+
+
+@pytest.fixture(scope="module")
+def empty_cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    running = _started(clusters.Options(state=TEST_STATE))
     yield running
     _stop(running, request)
 
