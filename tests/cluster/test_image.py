@@ -15,7 +15,7 @@ import yaml
 
 from foresize_dev import helm, network, operator_image, workloads
 from foresize_dev import prometheus as prometheuses
-from foresize_dev.cluster import Cluster
+from foresize_dev.cluster import Cluster, KubectlError
 from foresize_dev.places import CHART, CRDS, REPOSITORY
 from foresize_dev.waiting import wait_for
 from scenes import MIB, deploy, forecast, now, past, policy, resized, sizes
@@ -87,7 +87,11 @@ def install(cluster: Cluster, url: str, chart: Path = CHART) -> None:
     }
     helm.install(cluster, values, chart=chart)
     for name in ("foresize", "foresize-webhook"):
-        cluster.kubectl("rollout", "status", f"deploy/{name}", "--namespace", helm.NAMESPACE, "--timeout=100s")
+        place = (f"deploy/{name}", "--namespace", helm.NAMESPACE)
+        try:
+            cluster.kubectl("rollout", "status", *place, "--timeout=100s")
+        except KubectlError as error:
+            raise AssertionError(f"{error}\n{cluster.kubectl('logs', *place, '--tail=30')}") from error
 
 
 def earlier_chart(folder: Path) -> Path:

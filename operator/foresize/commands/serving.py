@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import socket
+from typing import Any, cast
 
 import kopf
 
@@ -32,6 +33,8 @@ def serve(settings: Settings) -> None:
     probe = f"http://0.0.0.0:{settings.probe_port}/healthz" if settings.probe_port else None
     kopf.run(
         standalone=True,
+        # kopf would make one of the user's name, and the image's user has none.
+        identity=cast("Any", socket.gethostname()),
         clusterwide=not settings.namespaces,
         namespaces=settings.namespaces,
         liveness_endpoint=probe,
