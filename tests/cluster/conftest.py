@@ -9,6 +9,7 @@ What a test asks for, by name:
                 has the given past (`foresize_dev.backfill.container_memory`); stopped after the test.
     chart       what every operator needs: the CRDs and the chart's RBAC, installed once with Helm. No operator runs.
     older_cluster  one of an older Kubernetes, for a module; such modules come first, for one cluster is up at a time.
+    empty_cluster  one node without the chart, for a module in the same way.
     small_cluster  two nodes of which pods may have 1 GiB each, for a module in the same way.
     operator    function: `operator(prometheus.url, tick="1s")` starts one as a process with the ServiceAccount's
                 rights, limited to the test's namespace. `.stop()`, `.kill()`, `.start()` again, `.log()`, and `.user`

@@ -17,7 +17,7 @@ from foresize_dev import helm, network, operator_image, workloads
 from foresize_dev import prometheus as prometheuses
 from foresize_dev.cluster import Cluster, KubectlError
 from foresize_dev.places import CHART, CRDS, REPOSITORY
-from foresize_dev.waiting import wait_for
+from foresize_dev.waiting import DeadlineError, wait_for
 from scenes import MIB, deploy, forecast, now, past, policy, resized, sizes
 
 Json = Any
@@ -44,11 +44,11 @@ def test_the_image_from_the_chart_is_installed_used_upgraded_and_gone(
     cluster: Cluster, namespace: str, tmp_path: Path
 ) -> None:
     """An earlier chart sizes a pod; upgraded, it goes on and `helm test` agrees; uninstalled, workloads run on."""
-    before = everything(cluster)
     pod = deploy(cluster, namespace, hold={"HOLD": "90Mi"}, request="100Mi", limit="110Mi")
     reachable = prometheuses.Options(history=past(pod, 200), scrape_interval_s=1, address="0.0.0.0")  # noqa: S104
     prometheus = prometheuses.start(cluster.state, reachable, cluster)
     url = f"http://{network.node_address(1)}:{prometheus.port}"
+    before = everything(cluster)
 
     install(cluster, url, earlier_chart(tmp_path))
     cluster.apply(policy(), namespace=namespace)
@@ -70,7 +70,7 @@ def test_the_image_from_the_chart_is_installed_used_upgraded_and_gone(
     cluster.kubectl("delete", "configmap", "foresize-kill-switch", "--namespace", helm.NAMESPACE)
     cluster.kubectl("delete", "memoryforecasts,memorypolicies", "--all", "--namespace", namespace)
     prometheus.stop()
-    wait_for("nothing else to be left", lambda: everything(cluster) - before <= crds_of_ours(), 60)
+    wait_for_nothing_but(cluster, before | crds_of_ours())
     for each in (pod, later):
         left = now(cluster, each)
         assert (each["metadata"]["uid"], 0) == (left["metadata"]["uid"], workloads.restarts(left))
@@ -115,6 +115,14 @@ def everything(cluster: Cluster) -> set[str]:
         "get", ",".join(set(kinds) - NOISE), "--all-namespaces", "--output=name", "--ignore-not-found"
     )
     return {each for each in listed.split() if "foresize" in each and each != f"namespace/{helm.NAMESPACE}"}
+
+
+def wait_for_nothing_but(cluster: Cluster, kept: set[str]) -> None:
+    """Pods of a Deployment that was deleted end a moment later."""
+    try:
+        wait_for("nothing else to be left", lambda: everything(cluster) <= kept, 60)
+    except DeadlineError as error:
+        raise AssertionError(f"left: {everything(cluster) - kept}") from error
 
 
 def crds_of_ours() -> set[str]:
