@@ -126,8 +126,9 @@ def wait_for_nothing_but(cluster: Cluster, kept: set[str]) -> None:
 
 
 def crds_of_ours() -> set[str]:
-    """The one thing that an uninstalled chart leaves."""
-    return {f"customresourcedefinition.apiextensions.k8s.io/{name}" for name in written()}
+    """The one thing that an uninstalled chart leaves: its CRDs, and with them their group in the API server."""
+    crds = {f"customresourcedefinition.apiextensions.k8s.io/{name}" for name in written()}
+    return crds | {"apiservice.apiregistration.k8s.io/v1alpha1.foresize.dev"}
 
 
 def written() -> dict[str, Json]:

@@ -72,7 +72,7 @@ def test_eleven_modules_write_to_the_cluster_at_all() -> None:
         "doors/admission.py": {"create", "replace"},  # MemorySizes
         "reporting/events.py": {"create"},  # Events
         "doors/evict.py": {"create"},  # pods/eviction
-        "kube/lease.py": {"patch"},  # its own Lease
+        "kube/lease.py": {"create", "patch"},  # its own Lease; and a question of who it is
         "passes/policyreport.py": {"patch"},  # status of MemoryPolicies
         "reporting/records.py": {"create", "replace", "patch", "delete"},  # MemoryForecasts
         "doors/resize.py": {"patch"},  # pods/resize

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+
 from apiserver import Answer, Request, serving, status
 from foresize.kube.lease import Fence, Lease
 
@@ -18,11 +20,14 @@ class Leases:
         self.lease: dict[str, Any] | None = None
         self.version = 0
         self.away = False
+        self.user = "system:serviceaccount:foresize:operator"
 
     def __call__(self, request: Request) -> Answer:
         """As the API server does."""
         if self.away:
             return status(503, "away")
+        if request.path.endswith("/selfsubjectreviews"):
+            return 201, {"status": {"userInfo": {"username": self.user, "uid": "u-1"}}}
         if request.method == "GET":
             return (200, self.lease) if self.lease else status(404, "not found")
         if request.method == "PATCH" and self.lease:
@@ -69,6 +74,29 @@ def test_one_of_two_holds() -> None:
         assert second.identity == leases.holder
         until("the second's start", lambda: started == ["first", "second"])
         second.stop()
+
+
+@pytest.mark.parametrize(
+    ("user", "owners"),
+    [
+        ("system:serviceaccount:foresize:operator", [("ServiceAccount", "operator", "u-1")]),
+        ("system:serviceaccount:elsewhere:operator", []),  # no owner may be of another namespace
+        ("kubernetes-admin", []),
+    ],
+)
+def test_the_lease_goes_with_the_operators_account(user: str, owners: list[tuple[str, str, str]]) -> None:
+    """Uninstalling leaves no Lease behind: it is owned by the ServiceAccount, where there is one beside it."""
+    leases = Leases()
+    leases.user = user
+    with serving(leases) as api:
+        lease = Lease(api, "foresize", DURATION_S, lambda: None)
+        lease.start()
+        until("the lease to be held", lease.held)
+        lease.stop()
+
+    assert leases.lease is not None
+    written = leases.lease["metadata"].get("ownerReferences", [])
+    assert owners == [(each["kind"], each["name"], each["uid"]) for each in written]
 
 
 def test_held_ends_without_renewal() -> None:

@@ -45,7 +45,7 @@ class Lease:
         self._path = f"/apis/coordination.k8s.io/v1/namespaces/{namespace}/leases/{LEASE}"
         self._duration_s = duration_s
         self._on_acquired = on_acquired
-        self._lock = _Lock(api.client, namespace, self.identity, duration_s * CALL_TIMEOUT_SHARE)
+        self._lock = _Lock(api, namespace, self.identity, duration_s * CALL_TIMEOUT_SHARE)
         self._stopped = threading.Event()
 
     def held(self) -> bool:
@@ -127,13 +127,13 @@ class Fence:
 class _Lock(LeaseLock):
     """The library's lock, which outlives an API server that is away and notes when a renewal that succeeded began."""
 
-    def __init__(self, api_client: client.ApiClient, namespace: str, identity: str, timeout_s: float) -> None:
+    def __init__(self, api: Api, namespace: str, identity: str, timeout_s: float) -> None:
         super().__init__(LEASE, namespace, identity)  # type: ignore[no-untyped-call]
-        leases = client.CoordinationV1Api(api_client)
-        names = ("read_namespaced_lease", "create_namespaced_lease", "replace_namespaced_lease")
-        self.api_instance: Any = SimpleNamespace(
-            **{name: partial(getattr(leases, name), _request_timeout=timeout_s) for name in names}
-        )
+        leases = client.CoordinationV1Api(api.client)
+        names = ("read_namespaced_lease", "replace_namespaced_lease")
+        calls = {name: partial(getattr(leases, name), _request_timeout=timeout_s) for name in names}
+        self.api_instance: Any = SimpleNamespace(**{**calls, "create_namespaced_lease": self._create_owned})
+        self._api, self._create_lease = api, partial(leases.create_namespaced_lease, _request_timeout=timeout_s)
         self.renewed_at_s = float("-inf")
         self._closed = threading.Event()
         self._calls = threading.Lock()
@@ -162,6 +162,11 @@ class _Lock(LeaseLock):
         """As the library's, noted."""
         return self._noted(super().update, name, namespace, updated_record)
 
+    def _create_owned(self, namespace: str, body: Any) -> Any:  # noqa: ANN401 - the library's
+        """Create it so that it goes when the operator's ServiceAccount does: uninstalling leaves no Lease behind."""
+        body.metadata.owner_references = _account(self._api, namespace)
+        return self._create_lease(namespace, body)
+
     def _noted(self, write: Callable[[str, str, Any], bool], name: str, namespace: str, record: Any) -> bool:  # noqa: ANN401
         with self._calls:
             if self._closed.is_set():
@@ -175,3 +180,16 @@ class _Lock(LeaseLock):
             if written:
                 self.renewed_at_s = began_s
             return written
+
+
+def _account(api: Api, namespace: str) -> list[client.V1OwnerReference]:
+    """The ServiceAccount that we are, where it is of this namespace: an owner must be."""
+    review = {"apiVersion": "authentication.k8s.io/v1", "kind": "SelfSubjectReview"}
+    try:
+        user = api.create(f"/apis/{review['apiVersion']}/selfsubjectreviews", review)["status"]["userInfo"]
+    except (ApiError, KeyError):
+        return []
+    _, _, name = user["username"].partition(f"system:serviceaccount:{namespace}:")
+    return (
+        [client.V1OwnerReference(api_version="v1", kind="ServiceAccount", name=name, uid=user["uid"])] if name else []
+    )
