@@ -62,6 +62,8 @@ class Objects:
         match request.method:
             case "GET":
                 return self._read(path)
+            case "POST" if last == "selfsubjectreviews":
+                return 201, {"status": {"userInfo": {"username": "somebody", "uid": "u-1"}}}
             case "POST" if last == "eviction":
                 return self._evicted(path, request.body)
             case "POST":

@@ -1,4 +1,4 @@
-"""Runs all tests: those that wait for a cluster, on two clusters, and beside them those that compute.
+"""Runs all tests: those that wait for a cluster, on three clusters, and beside them those that compute.
 
 `python -m foresize_dev.tiers PYTHON`. A test on a cluster leaves two cores idle for two thirds of its time. What the
 cluster's tests print is shown as it comes, what the others print when they have ended.
@@ -16,11 +16,11 @@ from foresize_dev.waiting import PATIENCE
 
 CLUSTER = "tests/cluster"
 # A file stays on its cluster, and files start in the order of tests/cluster/conftest.py.
-LANES = ("--numprocesses=2", "--dist=loadfile", "--no-loadscope-reorder")
+LANES = ("--numprocesses=3", "--dist=loadfile", "--no-loadscope-reorder")
 POLITE = ("nice", "-n", "10")
 """The computing ones give way: on the cluster seconds count."""
 WAITS = "3"
-"""Three programs share two cores: what comes in time on a machine of its own may take so many times as long."""
+"""Four programs share two cores: what comes in time on a machine of its own may take so many times as long."""
 TIMEOUT = "--timeout=360"
 """Of one test: waits have deadlines of their own, and what computes gives way to what waits."""
 

@@ -211,6 +211,7 @@ def test_defaults_are_written_out(cluster: Cluster, namespace: str) -> None:
         "startup": {"ignore": "5m"},
         "pace": {"lead": "10m", "cooldown": "2h"},
         "leak": {"action": "Alert"},
+        "pressure": {"evict": "None"},
         "disruption": {"after": "5m", "evictionsPerHour": 6},
     }
 
@@ -267,4 +268,4 @@ def test_examples_can_be_applied(cluster: Cluster, namespace: str, example: Path
 
 def test_there_are_examples() -> None:
     """The examples that the test above applies exist."""
-    assert len(EXAMPLES) == 8
+    assert len(EXAMPLES) == 9

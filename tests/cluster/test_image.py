@@ -67,7 +67,8 @@ def test_the_image_from_the_chart_is_installed_used_upgraded_and_gone(
     cluster.kubectl(*in_the_pod, "foresize", "release", "--all")
     assert ("100Mi", "110Mi") == sizes(now(cluster, pod))
     helm.uninstall(cluster)
-    cluster.kubectl("delete", "configmap", "foresize-kill-switch", "--namespace", helm.NAMESPACE)
+    # Helm leaves the pods of its tests, for their logs.
+    cluster.kubectl("delete", "configmap/foresize-kill-switch", "pod/foresize-doctor", "--namespace", helm.NAMESPACE)
     cluster.kubectl("delete", "memoryforecasts,memorypolicies", "--all", "--namespace", namespace)
     prometheus.stop()
     wait_for_nothing_but(cluster, before | crds_of_ours())

@@ -70,14 +70,17 @@ def test_a_prometheus_that_refuses_is_named_and_forgiven(  # noqa: PLR0913, PLR0
 
 
 def test_kills_are_cured_without_prometheus(cluster: Cluster, namespace: str, operator: StartOperator) -> None:
-    """A container that needs 150 MiB with a limit of 40 lives after two kills, with nobody at Prometheus' address."""
+    """A container that needs 150 MiB with a limit of 40 lives after two kills, with nobody at Prometheus' address.
+
+    After a third, where a raise came too late for one of its starts.
+    """
     cluster.apply(policy(), namespace=namespace)
     started = operator(NOBODY)
     see_passes(started, 1)
     cluster.apply(workloads.deployment("web", HUNGRY), namespace=namespace)
 
     pod = wait_for("web at 160 MiB", lambda: _at_limit(cluster, namespace, "web", 160 * MIB), 60)
-    assert workloads.restarts(pod) == 2
+    assert workloads.restarts(pod) in {2, 3}
     away = _history(cluster, namespace, "False")
     assert NOBODY in away["message"]
 
@@ -134,7 +137,7 @@ def test_a_killed_container_is_resized_as_soon_as_it_runs(
     with capsys.disabled():
         told = f"median {statistics.median(waits_ms):.0f}, {min(waits_ms):.0f} to {max(waits_ms):.0f} ms"
         print(f"\nfrom Running after a kill to the resize: {told} ({len(waits_ms)} kills)")  # noqa: T201 - a figure to read
-    assert len(waits_ms) == 2 * len(names)
+    assert 2 * len(names) <= len(waits_ms) <= 3 * len(names)
     assert statistics.median(waits_ms) < 10_000  # the machine may be busy; 100 is what is meant
 
 
@@ -157,9 +160,14 @@ def _history(cluster: Cluster, namespace: str, status: str) -> Json:
 
 
 def _at_limit(cluster: Cluster, namespace: str, app: str, limit_bytes: int) -> Json | None:
-    """The pod once the kernel enforces this limit on it and it holds what it needs."""
+    """The pod once the kernel enforces this limit on it and it holds what it needs.
+
+    Or a MiB less: where a raise comes too late for a start, it is written again half a MiB off, and doubled from there.
+    """
     [pod] = workloads.pods(cluster, namespace, app)
-    reached = workloads.limit_bytes(pod) == limit_bytes and workloads.used_bytes(pod) > 140 * MIB
+    reached = (
+        limit_bytes - MIB <= (workloads.limit_bytes(pod) or 0) <= limit_bytes and workloads.used_bytes(pod) > 140 * MIB
+    )
     return pod if reached else None
 
 
