@@ -32,6 +32,8 @@ class Objects:
         with self._lock:
             self.requests.append(request)
             refused = self.refuse(request)
+            if refused is None and request.path.endswith("/selfsubjectreviews"):
+                return 201, {"status": {"userInfo": {"username": "somebody", "uid": "u-1"}}}
             return refused if refused is not None else self._served(request)
 
     def put(self, path: str, item: Json) -> Json:
@@ -62,8 +64,6 @@ class Objects:
         match request.method:
             case "GET":
                 return self._read(path)
-            case "POST" if last == "selfsubjectreviews":
-                return 201, {"status": {"userInfo": {"username": "somebody", "uid": "u-1"}}}
             case "POST" if last == "eviction":
                 return self._evicted(path, request.body)
             case "POST":
