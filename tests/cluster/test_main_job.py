@@ -57,7 +57,7 @@ def test_a_kill_is_cured_in_one_kill_for_each_doubling(
     started = operator(server.url)
     wait_for("the operator's first pass", lambda: "foresize_pass_last_success" in started.metrics(), 20)
     cluster.apply(
-        workloads.deployment("web", workloads.Memhog({"SCHEDULE": "0s=10Mi,3s=150Mi"}, request="20Mi", limit="40Mi")),
+        workloads.deployment("web", workloads.Memhog({"SCHEDULE": "0s=10Mi,8s=150Mi"}, request="20Mi", limit="40Mi")),
         namespace=namespace,
     )
 
@@ -65,7 +65,7 @@ def test_a_kill_is_cured_in_one_kill_for_each_doubling(
         pods = workloads.pods(cluster, namespace, "web")
         return bool(pods) and workloads.restarts(pods[0]) >= 2 and _used(pods[0]) > 140 * MIB
 
-    wait_for("web to live at 150 MiB", alive, 60)
+    wait_for("web to live at 150 MiB", alive, 90)
     pod = workloads.pods(cluster, namespace, "web")[0]
 
     assert workloads.restarts(pod) == 2

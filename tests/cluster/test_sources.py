@@ -20,7 +20,7 @@ from proofs import counter, resize_by_hand, resizes, see_passes
 from scenes import MIB, condition, deploy, forecast, now, past, policy, resized, sizes
 
 Json = dict[str, Any]
-HUNGRY = Memhog({"SCHEDULE": "0s=10Mi,3s=150Mi"}, request="20Mi", limit="40Mi")
+HUNGRY = Memhog({"SCHEDULE": "0s=10Mi,8s=150Mi"}, request="20Mi", limit="40Mi")
 NOBODY = "http://127.0.0.1:9"
 
 
