@@ -7,7 +7,6 @@ are fetched outside and mounted. Everything else is built as the Dockerfile says
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from foresize_dev import machine
+from foresize_dev import machine, node
 from foresize_dev.places import REPOSITORY, parts_cache
 
 IMAGE = "localhost/foresize:dev"
@@ -86,13 +85,13 @@ def _build(work: Path, target: Path, say: Callable[[str], None]) -> None:
 
 def _buildah(work: Path, verb: str, *arguments: str, stdin: str = "") -> None:
     isolated = ("--isolation=chroot",) if verb == "build" else ()
-    places = [f"--root={work / 'store'}", f"--runroot={work / 'run'}", f"--storage-driver={_storage()}"]
+    places = [f"--root={work / 'store'}", f"--runroot={work / 'run'}", f"--storage-driver={_storage(work)}"]
     _run(["buildah", *places, verb, *isolated, *arguments], stdin)
 
 
-def _storage() -> str:
-    """How layers are kept: `overlay` where the machine can mount one in a container, else `vfs`, which copies."""
-    return os.environ.get("STORAGE_DRIVER", "overlay")
+def _storage(work: Path) -> str:
+    """How layers are kept: `overlay` where the file system below can carry it, else `vfs`, which copies."""
+    return "overlay" if node.snapshotter_for(work) == "overlayfs" else "vfs"
 
 
 def _make_base(folder: Path) -> None:
