@@ -2,8 +2,9 @@
 
 Two tables. Stated quantiles of what a node's containers use together, against what came: the namespaces are halved, the
 correlation between deviations is chosen on one half (the first of `CORRELATIONS` that is honest there) and scored on
-the other. And pressure on packed nodes: as requests have it, with a reserve for large movers, with the same bytes as a
-share for everyone, and with pods moved ahead of pressure.
+the other, as stated and as corrected by what came of the half's own forecasts before. And pressure on packed nodes: as
+requests have it, with a reserve for large movers, with the same bytes as a share for everyone, and with pods moved
+ahead of pressure. The first day is learnt from and not scored.
 """
 
 from __future__ import annotations
@@ -16,7 +17,10 @@ from pathlib import Path
 
 import numpy as np
 
-from foresize_forecast.replay.nodeplay import HORIZONS_S, Hour, Pressure, Told, foretold, hour, missed, packed, ways
+from foresize_forecast.node.demand import CORRELATION
+from foresize_forecast.node.hindsight import NOTHING_SEEN
+from foresize_forecast.replay.nodehours import HORIZONS_S, Hour, Told, foretold, hour, in_hindsight, missed, packed
+from foresize_forecast.replay.nodeplay import Pressure, ways
 from foresize_forecast.replay.ours import Foresize
 from foresize_forecast.replay.tally import warmup_columns
 from foresize_forecast.replay.trace import Trace
@@ -30,20 +34,25 @@ HOUR_S, DAY_S = 3600, 86_400
 
 
 def hours(trace: Trace) -> Iterator[Hour]:
-    """Every scored hour of a trace."""
+    """Every hour of a trace but the first."""
     per_hour = HOUR_S // trace.grid.step_s
     sizer = Foresize()
-    for column in range(max(per_hour, warmup_columns(trace)), trace.grid.count - per_hour + 1, per_hour):
+    for column in range(per_hour, trace.grid.count - per_hour + 1, per_hour):
         print(f"\rhour {column // per_hour} of {trace.grid.count // per_hour}", end="", file=sys.stderr)
         yield hour(trace, column, sizer.foresee(trace, column, sizer.policy))
     print(file=sys.stderr)
 
 
-def honesty(trace: Trace, known: list[Hour]) -> dict[str, dict[float, dict[int, dict[float, float]]]]:
-    """By half, correlation and horizon: the share of nodes that needed more, by what was stated."""
+Rates = dict[float, float]
+"""By stated probability of more, the share of nodes that needed more."""
+
+
+def honesty(trace: Trace, known: list[Hour]) -> dict[str, dict[str, dict[int, Rates]]]:
+    """By half, way of stating and horizon."""
     names = sorted(set(trace.namespaces))
     half = np.array([names.index(each) % 2 for each in trace.namespaces])
-    found: dict[str, dict[float, dict[int, dict[float, float]]]] = {}
+    scored_s = trace.grid.start_s + warmup_columns(trace) * trace.grid.step_s
+    found: dict[str, dict[str, dict[int, Rates]]] = {}
     for which, title in enumerate(("chosen on", "scored on")):
         for correlation in CORRELATIONS:
             told: list[Told] = []
@@ -53,18 +62,28 @@ def honesty(trace: Trace, known: list[Hour]) -> dict[str, dict[float, dict[int, 
                 for node_bytes in NODE_BYTES:
                     nodes = packed(mine.request, float(node_bytes), draws)
                     told += foretold(trace, mine, nodes, correlation)
-            found.setdefault(title, {})[correlation] = {at: missed(told, at) for at in HORIZONS_S}
+            for way, said in (("stated", told), ("corrected", in_hindsight(told))):
+                scored = [each for each in said if each.at_s >= scored_s]
+                rates = {at: missed(scored, at) for at in HORIZONS_S}
+                found.setdefault(title, {})[f"correlation {correlation:4} {way}"] = rates
     return found
 
 
 def pressure(trace: Trace, known: list[Hour]) -> dict[str, Pressure]:
-    """By way, over all hours and sizes of node."""
+    """By way, over all scored hours and sizes of node."""
     found: dict[str, Pressure] = {}
     ties = np.random.default_rng(0).random(len(trace.series))
+    sums = NOTHING_SEEN
     for each in known:
+        draws, came_of = ties[each.rows], []
         for node_bytes in NODE_BYTES:
-            for name, came in ways(trace, each, float(node_bytes), ties[each.rows]).items():
-                found[name] = found.get(name, Pressure()).plus(came)
+            nodes = packed(each.request, float(node_bytes), draws)
+            came_of += [one for one in foretold(trace, each, nodes, CORRELATION) if one.horizon_s == HOUR_S]
+            if each.column >= warmup_columns(trace):
+                for name, came in ways(trace, each, float(node_bytes), draws, sums).items():
+                    found[name] = found.get(name, Pressure()).plus(came)
+        for one in came_of:
+            sums = sums.after(one.demand, one.highest_bytes)
     return found
 
 
@@ -77,20 +96,20 @@ def main() -> None:
     [trace] = load([asked.trace])
     known = list(hours(trace))
     stated = honesty(trace, known)
-    for half, by_correlation in stated.items():
+    for half, by_way in stated.items():
         print(f"{half} (share of nodes that needed more than stated)")
-        for correlation, by_horizon in by_correlation.items():
+        for way, by_horizon in by_way.items():
             cells = [
                 f"{horizon_s // HOUR_S:3} h " + " ".join(f"{miss:.0%}: {rates[miss]:6.2%}" for miss in SHOWN)
                 for horizon_s, rates in by_horizon.items()
             ]
-            print(f"  correlation {correlation:4} {'  '.join(cells)}")
-    print(f"{'':50} node-hours pressure  hours    moves  in vain")
+            print(f"  {way:28} {'  '.join(cells)}")
+    print(f"{'':60} node-hours pressure  hours    moves  in vain")
     came = pressure(trace, known)
     per_hour = HOUR_S // trace.grid.step_s
     for name, each in came.items():
         share, with_it = each.columns / (each.nodes * per_hour), each.hours / each.nodes
-        print(f"{name:50} {each.nodes:10} {share:8.3%} {with_it:6.2%} {each.moves:8} {each.nowhere:8}")
+        print(f"{name:60} {each.nodes:10} {share:8.3%} {with_it:6.2%} {each.moves:8} {each.nowhere:8}")
     if asked.json:
         asked.json.write_text(json.dumps(stated, indent=1))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from builders import NOW_S, container, forecasted, mi, pod, recent, size
+from builders import NOW_S, container, forecasted, mi, pod, recent, size, tail
 from foresize.cluster.guard import Assignment
 from foresize.cluster.targets import Inventory
 from foresize.cluster.workloads import Workload, read
@@ -21,7 +21,7 @@ from foresize_forecast.idle import Doing, Idleness
 from foresize_forecast.node import Standing
 from foresize_forecast.pods import PodView
 from foresize_forecast.state import WorkloadState
-from foresize_forecast.workload import Observation, Review
+from foresize_forecast.workload import Apart, Observation, Review
 from stage import Watch
 
 Key = tuple[str, str]
@@ -176,6 +176,40 @@ def test_another_goes_where_one_is_held_and_both_are_told(scene: Scene) -> None:
 
     scene.mover.holds = frozenset({"still"})
     assert ["spare", "still"] == scene.run()
+
+
+def test_replicas_that_are_sized_apart_count_with_their_own_forecasts() -> None:
+    """Two replicas use 300 MiB; the workload is to rise to 700, the tier of the second stays: 700 and 300, not 1400."""
+    scene = Scene(**EVICTS)
+    scene.add("web", 300, 700)
+    [(key, look)] = scene.looks.items()
+    second = replace(look.seen.pods[0], name="web-1", uid="web-1")
+    scene.watch.pods.append(second)
+    recents = {**look.seen.recent, ("web-1", "app"): recent([300])}
+    seen = replace(look.seen, pods=(*look.seen.pods, second), recent=recents)
+    still = {"app": forecasted([300] * 288)}
+    tier = Apart(("web-1",), frozenset({"web-1"}), Review({}, WorkloadState()), still)
+    scene.looks[key] = replace(look, seen=seen, review=replace(look.review, apart=(tier,)))
+
+    scene.run()
+    assert mi(1000) == pytest.approx(scene.ahead.nodes["node-1"].hour.mean_bytes)
+
+
+def test_what_came_of_earlier_forecasts_corrects_the_next() -> None:
+    """A day on which nothing rises: what is told of rises falls, and what is expected stays."""
+    scene = Scene()
+    scene.add("web", 300, 300)
+    [(key, look)] = scene.looks.items()
+    jumpy = {"app": replace(forecasted([300] * 288), tail=tail(0.2, 0.5))}
+    scene.looks[key] = replace(look, forecasts=jumpy)
+    scene.run()
+    first = scene.ahead.nodes["node-1"].hour
+    for at in range(1, 288):
+        scene.run(NOW_S + 300 * at)
+    last = scene.ahead.nodes["node-1"].hour
+
+    assert first.mean_bytes == pytest.approx(last.mean_bytes)
+    assert first.mean_bytes <= last.upper_bytes(0.05) < first.upper_bytes(0.05)
 
 
 def test_ample_memory_evicts_nothing_for_an_hour() -> None:

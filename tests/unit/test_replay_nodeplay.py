@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from builders import STEADY, forecasted
-from foresize_forecast.node import Part, demand
+from foresize_forecast.node import Demand, Part, demand
 from foresize_forecast.node.demand import DAY_S, HOUR_S, MISSES, STEP_S
 from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.replay.nodeplay import Hour, Rule, Told, hour, missed, moved, packed, pressed, reserved, spread
+from foresize_forecast.replay.nodehours import Hour, Told, hour, in_hindsight, missed, packed
+from foresize_forecast.replay.nodeplay import Rule, moved, pressed, reserved, spread
 from foresize_forecast.replay.trace import Trace
 from foresize_forecast.series import Grid
 
@@ -50,11 +52,22 @@ def test_only_what_runs_and_has_a_forecast_is_known() -> None:
 
 def test_a_share_of_nodes_needed_more() -> None:
     """Of two nodes one stays below all its quantiles and one passes all of them: half, at each."""
-    uppers = np.full(len(MISSES), 10.0)
-    told = [Told(HOUR_S, uppers, 9.0), Told(HOUR_S, uppers, 11.0), Told(DAY_S, uppers, 9.0)]
+    said = Demand(8.0, np.full(len(MISSES), 10.0), np.full(len(MISSES), 2.0), np.zeros(2))
+    told = [Told(0, HOUR_S, said, 9.0), Told(0, HOUR_S, said, 11.0), Told(0, DAY_S, said, 9.0)]
 
     assert dict.fromkeys(MISSES, 0.5) == missed(told, HOUR_S)
     assert dict.fromkeys(MISSES, 0.0) == missed(told, DAY_S)
+
+
+def test_each_is_corrected_by_what_was_over_before_it() -> None:
+    """Every hour comes to three times the stated rise: the first is told as stated, the last at what came."""
+    said = Demand(8.0, np.full(len(MISSES), 10.0), np.full(len(MISSES), 2.0), np.zeros(2))
+    told = [Told(HOUR_S * at, HOUR_S, said, 14.0) for at in range(60)]
+    found = in_hindsight(told)
+
+    assert 10 == found[0].demand.upper_bytes(0.1)
+    assert 14 == pytest.approx(found[-1].demand.upper_bytes(0.1))
+    assert missed(found, HOUR_S)[0.1] < missed(told, HOUR_S)[0.1]
 
 
 def test_an_idle_container_leaves_a_node_that_would_be_short() -> None:

@@ -60,12 +60,14 @@ class Demand:
     Attributes:
         mean_bytes: as is expected.
         uppers: shape (misses,), bytes: what is passed with each probability of `MISSES`.
+        stated: shape (misses,), bytes: how far above the mean that is before any correction (`hindsight`).
         path: shape (steps,), bytes: what is expected in each `STEP_S` from now on.
         movers: pods by their share of the square of the sum's deviation, the largest first, with that share.
     """
 
     mean_bytes: float
     uppers: FloatArray
+    stated: FloatArray
     path: FloatArray
     movers: tuple[tuple[str, float], ...] = ()
 
@@ -90,7 +92,7 @@ class Demand:
         return int(over[0]) * STEP_S if over.size else None
 
 
-NOTHING = Demand(0.0, np.zeros(len(MISSES)), np.zeros(1))
+NOTHING = Demand(0.0, np.zeros(len(MISSES)), np.zeros(len(MISSES)), np.zeros(1))
 
 
 def foreseen(pod: str, forecast: Forecasted, usage_bytes: float | None, now_s: float, horizon_s: int = DAY_S) -> Part:
@@ -144,10 +146,9 @@ def demand(parts: Sequence[Part], horizon_s: int, correlation: float = CORRELATI
     top = np.maximum(levels.max(axis=1), now)
     apart = np.stack([_deviations(top, at_peak, shares, min(1.0, miss * scale)) for miss in MISSES], axis=1)
     squares, sums = (apart**2).sum(axis=0), apart.sum(axis=0)
-    spread = np.sqrt((1 - correlation) * squares + correlation * sums**2)
-    uppers: FloatArray = path[highest] + np.maximum.accumulate(spread)
+    spread = np.maximum.accumulate(np.sqrt((1 - correlation) * squares + correlation * sums**2))
     movers = _movers(parts, apart[:, MISSES.index(0.05)])
-    return Demand(float(path[highest]), uppers, path, movers)
+    return Demand(float(path[highest]), path[highest] + spread, spread, path, movers)
 
 
 def _held_against(levels: FloatArray, now: FloatArray, present: FloatArray) -> FloatArray:

@@ -17,6 +17,7 @@ from enum import StrEnum
 
 from foresize_forecast.consent import Consent
 from foresize_forecast.node.demand import DAY_S, HOUR_S, Demand, Part, demand
+from foresize_forecast.node.hindsight import Hindsight, Sums, corrected
 from foresize_forecast.pods import PodView
 from foresize_forecast.sizes import in_mebibytes
 
@@ -94,32 +95,36 @@ class Relief:
     message: str
 
 
-def relief(name: str, room_bytes: int, tenants: Sequence[Tenant]) -> Relief:
+UNTRIED = Hindsight()
+
+
+def relief(name: str, room_bytes: int, tenants: Sequence[Tenant], hindsight: Hindsight = UNTRIED) -> Relief:
     """Look ahead on one node.
 
     Args:
         name: of the node.
         room_bytes: its allocatable memory.
         tenants: its pods; those that are terminating are as good as gone.
+        hindsight: what became of what was foretold of the cluster's nodes before.
     """
     parts = [part for tenant in tenants for part in tenant.parts]
-    hour, day = demand(parts, HOUR_S), demand(parts, DAY_S)
+    hour, day = (corrected(demand(parts, each), hindsight.of(each)) for each in (HOUR_S, DAY_S))
     words = _words(name, room_bytes, tenants, hour)
     if hour.upper_bytes(IDLE_RISK) <= room_bytes:
         standing = Standing.AMPLE if day.upper_bytes(AMPLE_RISK) <= room_bytes else Standing.FITS
         return Relief(standing, hour, day, (), 0, words)
-    going, left = _going(room_bytes, tenants)
+    going, left = _going(room_bytes, tenants, hindsight.of(HOUR_S))
     missing = left.upper_bytes(IDLE_RISK) - room_bytes
     leaving = tuple(Leaving(tenant, _because(tenant, words)) for tenant in going)
     return Relief(Standing.SHORT, hour, day, leaving, max(0, round(missing)), words)
 
 
-def _going(room_bytes: int, tenants: Sequence[Tenant]) -> tuple[list[Tenant], Demand]:
+def _going(room_bytes: int, tenants: Sequence[Tenant], sums: Sums) -> tuple[list[Tenant], Demand]:
     """Who goes, in order, and what the others need."""
     staying, going = list(tenants), []
     for risk, given in ((IDLE_RISK, _is_idle), (BUSY_RISK, _is_given)):
         while True:
-            left = demand([part for tenant in staying for part in tenant.parts], HOUR_S)
+            left = corrected(demand([part for tenant in staying for part in tenant.parts], HOUR_S), sums)
             short = left.upper_bytes(risk) - room_bytes
             candidates = [tenant for tenant in staying if given(tenant) and tenant.uses_bytes > 0]
             if short <= 0 or not candidates:

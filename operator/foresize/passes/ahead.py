@@ -20,8 +20,23 @@ from foresize.reporting.exports import show
 from foresize.reporting.forecasts import Look
 from foresize_forecast.consent import Consent
 from foresize_forecast.moves import Cause, Wish
-from foresize_forecast.node import Leaving, Part, Relief, Standing, Tenant, flat, foreseen, relief, stranded_bytes
+from foresize_forecast.node import (
+    Hindsight,
+    Leaving,
+    Part,
+    Relief,
+    Seen,
+    Standing,
+    Tenant,
+    flat,
+    foreseen,
+    relief,
+    stranded_bytes,
+    watched,
+)
+from foresize_forecast.node.demand import DAY_S, HOUR_S
 from foresize_forecast.node.relief import IDLE_RISK
+from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import PodView
 from foresize_forecast.prometheus import Refusal, Source, pod_peaks
@@ -34,6 +49,8 @@ PEAKS_S = 60.0
 LEVELS_S = 60.0
 """How long a forecast's levels are taken as beginning now: they are of half hours."""
 Key = tuple[str, str]
+_PartKey = tuple[Key, tuple[str, ...], str]
+"""A workload, the replicas of one tier where they are sized apart (of all others none), a container."""
 
 
 @dataclass(slots=True)
@@ -42,7 +59,7 @@ class _Known:
 
     peaks: Mapping[Key, float] = field(default_factory=dict)
     peaks_s: float = float("-inf")
-    parts: dict[tuple[Key, str], tuple[float, Forecasted, Part]] = field(default_factory=dict)
+    parts: dict[_PartKey, tuple[float, Forecasted, Part]] = field(default_factory=dict)
 
 
 class Ahead:
@@ -53,6 +70,7 @@ class Ahead:
         self._known = _Known()
         self._since_s: dict[str, float] = {}
         """By uid of a pod, since when it should go."""
+        self._hindsight = Hindsight()
         self.nodes: Mapping[str, Relief] = {}
         """By name, what the last pass found."""
         self.idle: frozenset[Key] = frozenset()
@@ -74,11 +92,15 @@ class Ahead:
         """
         room_bytes = inventory.node_allocatable_bytes
         tenants = self._tenants(managed, looks, now_s)
-        self.nodes = {name: relief(name, room_bytes[name], of) for name, of in tenants.items() if name in room_bytes}
+        known = self._hindsight
+        self.nodes = {
+            name: relief(name, room_bytes[name], of, known) for name, of in tenants.items() if name in room_bytes
+        }
+        self._hindsight = watched(known, {name: _seen(self.nodes[name], tenants[name]) for name in self.nodes}, now_s)
         wishes = {
             each.tenant.pod.uid: self._wish(each, now_s)
             for name, found in self.nodes.items()
-            for each in (*found.leaving, *_were_they_free(name, room_bytes[name], tenants[name]))
+            for each in (*found.leaving, *_were_they_free(name, room_bytes[name], tenants[name], known))
         }
         self.idle = frozenset(key for key, look in looks.items() if self._is_idle(look))
         self._since_s = {uid: wish.since_s for uid, wish in wishes.items()}
@@ -116,9 +138,10 @@ class Ahead:
 
     def _tenant(self, pod: PodView, managed: Managed, look: Look) -> Tenant:
         parts, rest = [], self._peak(pod)
+        tier = next((each.members for each in look.review.apart if pod.name in each.pods), ())
         for view in pod.containers:
             recent = look.seen.recent.get((pod.name, view.name))
-            known = self._known.parts.get((managed.key, view.name))
+            known = self._known.parts.get((managed.key, tier, view.name))
             if known is not None and recent is not None:
                 parts.append(replace(known[2], pod=pod.uid, now_bytes=recent.usage_bytes))
                 rest = max(0.0, rest - recent.usage_bytes)
@@ -143,15 +166,13 @@ class Ahead:
         known = self._known
         if self._source is not None and not 0 <= now_s - known.peaks_s < PEAKS_S:
             known.peaks_s, known.peaks = now_s, _peaks(self._source, now_s, known.peaks)
-        parts: dict[tuple[Key, str], tuple[float, Forecasted, Part]] = {}
+        parts: dict[_PartKey, tuple[float, Forecasted, Part]] = {}
         for key, look in looks.items():
-            for name, forecast in look.forecasts.items():
-                if not isinstance(forecast, Forecasted):
-                    continue
-                before = known.parts.get((key, name))
+            for tier, name, forecast in _forecasts(look):
+                before = known.parts.get((key, tier, name))
                 if before is None or before[1] is not forecast or not 0 <= now_s - before[0] < LEVELS_S:
                     before = now_s, forecast, foreseen("", forecast, None, now_s)
-                parts[key, name] = before
+                parts[key, tier, name] = before
         known.parts = parts
 
     def _export(self, room_bytes: Mapping[str, int]) -> None:
@@ -180,11 +201,25 @@ class Ahead:
         )
 
 
-def _were_they_free(name: str, room_bytes: int, tenants: Sequence[Tenant]) -> tuple[Leaving, ...]:
+def _forecasts(look: Look) -> Iterator[tuple[tuple[str, ...], str, Forecasted]]:
+    """Of all replicas together, and of each tier of those that are sized apart: none is to rise as another."""
+    each: list[tuple[tuple[str, ...], Mapping[str, Forecasted | NoOutlook]]] = [((), look.forecasts)]
+    each += [(part.members, part.forecasts) for part in look.review.apart]
+    for tier, forecasts in each:
+        for name, forecast in forecasts.items():
+            if isinstance(forecast, Forecasted):
+                yield tier, name, forecast
+
+
+def _seen(node: Relief, tenants: Sequence[Tenant]) -> Seen:
+    return Seen({HOUR_S: node.hour, DAY_S: node.day}, {each.pod.uid: each.uses_bytes for each in tenants})
+
+
+def _were_they_free(name: str, room_bytes: int, tenants: Sequence[Tenant], known: Hindsight) -> tuple[Leaving, ...]:
     """Who would go were nobody held: a reader is told what holds them."""
     if not any(each.held for each in tenants):
         return ()
-    return relief(name, room_bytes, [replace(each, held=False) for each in tenants]).leaving
+    return relief(name, room_bytes, [replace(each, held=False) for each in tenants], known).leaving
 
 
 def _of(look: Look, wishes: Mapping[str, Wish]) -> Iterator[Wish]:
