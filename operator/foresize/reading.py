@@ -183,27 +183,44 @@ def explain(  # noqa: PLR0913 - as above
     show(output, forecast, lambda: Group(*lines(forecast, past)))
 
 
-def ui(
+def ui(  # noqa: PLR0913 - as above
     *,
     namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only of this one; else of all.")] = "",
     port: Annotated[
         int, typer.Option(min=0, max=65535, help="Of this machine's loopback; 0: any that is free.")
     ] = 8765,
+    shared: Annotated[
+        bool, typer.Option("--shared", help="Serve on all addresses, and ask each reader for a token of the cluster.")
+    ] = False,
+    certificate_folder: Annotated[
+        Path | None, typer.Option(help="With --shared: serve over TLS, by tls.crt and tls.key there.", metavar="FOLDER")
+    ] = None,
     prometheus: Prometheus = "",
     operator_namespace: OperatorNamespace = "foresize",
     kubeconfig: Kubeconfig = None,
 ) -> None:
     """Serve pages on this machine's loopback until interrupted: savings and risks, each workload's curve, what if.
 
-    It reads with your own rights and writes nothing. Nobody from another machine is answered.
+    It reads with your own rights and writes nothing. Nobody from another machine is answered, unless --shared: then
+    each reader signs in, and sees the namespaces whose MemoryForecasts they may list.
     """
     from foresize.commands.looking import Pages, server  # noqa: PLC0415 - as above
     from foresize.commands.surroundings import Place  # noqa: PLC0415 - as above
+    from foresize.config.settings import SettingsProblem  # noqa: PLC0415 - as above
+    from foresize.kube.kubeapi import ApiError  # noqa: PLC0415 - as above
 
+    pages = Pages(Place(operator_namespace, prometheus, kubeconfig), (namespace,) if namespace else ())
     try:
-        made = server(Pages(Place(operator_namespace, prometheus, kubeconfig), namespace), port)
+        if shared:
+            from foresize.commands.sharing import share  # noqa: PLC0415 - as above
+
+            share(pages, port, certificate_folder)
+            return
+        made = server(pages, port)
+    except (ApiError, SettingsProblem) as error:
+        refuse(str(error), FAILED)
     except OSError as error:
-        refuse(f"--port: {port} cannot be served: {error.strerror}", FAILED)
+        refuse(f"--port: {port} cannot be served: {error.strerror or error}", FAILED)
     typer.echo(f"http://127.0.0.1:{made.server_port}/ (Ctrl-C ends it)")
     with made:
         made.serve_forever()

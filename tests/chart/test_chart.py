@@ -53,6 +53,21 @@ SCENARIOS: dict[str, Json] = {
             },
         },
     },
+    "pages": {
+        "commonLabels": {"team": "platform"},
+        "operator": {"namespaces": ["shop"]},
+        "networkPolicy": {"enabled": True, "egress": [{"ports": [{"port": 443}]}]},
+        "ui": {
+            "enabled": True,
+            "tlsSecret": "pages",
+            "serviceAnnotations": {"note": "x"},
+            "podLabels": {"team": "platform"},
+            "podAnnotations": {"note": "x"},
+            "tolerations": [{"operator": "Exists"}],
+            "affinity": {"nodeAffinity": {}},
+            "priorityClassName": "system-cluster-critical",
+        },
+    },
     "all on": {
         "fullnameOverride": "sizes",
         "commonLabels": {"team": "platform"},

@@ -48,6 +48,7 @@ EVERYTHING: Json = {
         **{kind: {"enabled": True} for kind in ("serviceMonitor", "podMonitor", "prometheusRule")},
     },
     "dashboards": {"enabled": True},
+    "ui": {"enabled": True, "tlsSecret": "pages"},
     "networkPolicy": {
         "enabled": True,
         "metricsFrom": [{"namespaceSelector": {"matchLabels": {"team": "platform"}}}],

@@ -90,3 +90,17 @@ operator: {name: {{ include "foresize.fullname" . }}, port: metrics, servicePort
 webhook: {name: {{ include "foresize.webhookName" . }}, port: probe, servicePort: metrics}
 {{- end }}
 {{- end }}
+
+{{- define "foresize.uiName" -}}
+{{ include "foresize.fullname" . }}-ui
+{{- end }}
+
+{{- define "foresize.uiSelectorLabels" -}}
+app.kubernetes.io/name: foresize
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: ui
+{{- end }}
+
+{{- define "foresize.uiLabels" -}}
+{{- merge (include "foresize.uiSelectorLabels" . | fromYaml) (include "foresize.labels" . | fromYaml) | toYaml }}
+{{- end }}

@@ -30,6 +30,13 @@ svg{width:100%;height:auto;display:block}svg text{font-size:10px;fill:var(--soft
 .request,.limit,.other{fill:none;stroke-width:1.7}.request{stroke:var(--request)}
 .limit{stroke:var(--limit);stroke-dasharray:5 3}.other{stroke:var(--other);stroke-width:1.2;stroke-dasharray:2 2}
 .kill{stroke:var(--limit);stroke-width:2;fill:none}.dot{fill:var(--usage)}.dot.ours{fill:var(--request)}
+.who{display:flex;justify-content:flex-end;gap:12px;align-items:center;font-size:13px;color:var(--soft)}
+button{font:inherit;padding:3px 12px;border:1px solid var(--line);border-radius:7px;background:var(--card);
+color:var(--ink)}input[type=range]{vertical-align:middle;accent-color:var(--other);width:min(340px,60vw)}
+input[type=password]{font:inherit;padding:4px 8px;width:min(420px,100%);border:1px solid var(--line);border-radius:7px;
+background:var(--card);color:var(--ink)}a{color:var(--other)}
+pre{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-radius:7px;padding:8px 10px;
+font-size:13px}
 .legend{display:flex;flex-wrap:wrap;gap:18px;font-size:13px;color:var(--soft);margin:8px 0 14px}
 .legend svg{width:26px;height:12px;display:inline-block;vertical-align:middle;margin-right:6px}
 """

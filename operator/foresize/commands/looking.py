@@ -1,12 +1,14 @@
 """`foresize ui`: the report and every workload as pages on loopback. It reads, with the rights of whoever started it.
 
-Pages have no script and fetch nothing; only who asks for this machine by its own name is answered, so that no page of
-somebody else's reads them.
+Pages have no script and fetch nothing, and their links are relative: they work below any path, such as that of the API
+server's proxy. On loopback only who asks for this machine by its own name is answered, so that no page of somebody
+else's reads them; `sharing` serves the same pages in a cluster.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,9 +19,10 @@ from urllib.parse import parse_qs, quote, unquote, urlsplit
 from foresize.commands.explain import NotExplainedError, explained, key_of
 from foresize.commands.explainpage import html as workload_page
 from foresize.commands.lookback import Past, looked_back
-from foresize.commands.standing import NotReportedError, standing
+from foresize.commands.standing import NotReportedError, listed, of
 from foresize.commands.standingpage import html as fleet_page
 from foresize.commands.surroundings import Place
+from foresize.config.words import plain
 from foresize.kube.kubeapi import ApiError, connect
 from foresize_forecast.replay.reportpage import page
 from foresize_forecast.savings import WhatIf, what_if
@@ -30,15 +33,39 @@ KEPT_S = 60.0
 OWN_NAMES = frozenset({"127.0.0.1", "localhost", "[::1]"})
 HEADERS = {
     "Content-Type": "text/html; charset=utf-8",
-    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'",
+    "Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; "
+    "frame-ancestors 'none'",
     "X-Content-Type-Options": "nosniff",
     "Referrer-Policy": "no-referrer",
     "Cache-Control": "no-store",
 }
-BACK = '<p><a href="/">All workloads</a></p>'
-OK, NOT_FOUND, MISDIRECTED, BAD_GATEWAY = 200, 404, 421, 502
+OK, FORBIDDEN, NOT_FOUND, MISDIRECTED, BAD_GATEWAY = 200, 403, 404, 421, 502
 PATH_PARTS = 4
+FRESH_S = 5.0
+"""What was listed is listed again after this: readers of a shared page come together."""
+Json = dict[str, Any]
 Answer = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Viewer:
+    """Whoever looks.
+
+    Attributes:
+        may: whether MemoryForecasts of a namespace may be shown: of (`list` or `get`, namespace).
+        above: HTML before every page.
+    """
+
+    may: Callable[[str, str], bool] = lambda _verb, _namespace: True
+    above: str = ""
+
+
+class NotShownError(Exception):
+    """Why somebody may not see it."""
+
+
+EVERYTHING = Viewer()
+"""Whoever started the program: the API server itself says what may be read."""
 
 
 @dataclass(slots=True)
@@ -46,29 +73,49 @@ class Pages:
     """Makes pages of what the cluster has now."""
 
     place: Place
-    namespace: str = ""
+    namespaces: Sequence[str] = ()
     _kept: dict[tuple[str, str], tuple[float, Past | str]] = field(default_factory=dict)
+    _listed: tuple[float, list[Json], list[Json]] = (-FRESH_S, [], [])
     _lock: Lock = field(default_factory=Lock)
 
-    def answer(self, path: str, query: dict[str, list[str]]) -> Answer:
+    def answer(self, path: str, query: dict[str, list[str]], viewer: Viewer = EVERYTHING) -> Answer:
         """The page at a path: `/`, or `/w/NAMESPACE/KIND/NAME` with an optional `overrun`."""
         parts = [unquote(each) for each in path.strip("/").split("/") if each]
+        above = viewer.above
         try:
             if not parts:
-                return OK, self._fleet()
+                return OK, self._fleet(viewer)
             if parts[0] == "w" and len(parts) == PATH_PARTS:
-                return OK, self._workload("/".join(parts[1:]), query.get("overrun", [""])[0])
+                return OK, self._workload("/".join(parts[1:]), query.get("overrun", [""])[0], viewer)
+        except NotShownError as error:
+            return FORBIDDEN, sorry(str(error), path, above)
         except NotExplainedError as error:
-            return NOT_FOUND, _sorry(str(error))
+            return NOT_FOUND, sorry(str(error), path, above)
         except (ApiError, NotReportedError) as error:
-            return BAD_GATEWAY, _sorry(str(error))
-        return NOT_FOUND, _sorry("there is no such page")
+            return BAD_GATEWAY, sorry(str(error), path, above)
+        return NOT_FOUND, sorry("there is no such page", path, above)
 
-    def _fleet(self) -> str:
-        found = standing(self.namespace, self.place.kubeconfig)
-        return fleet_page(found, lambda workload: f"/w/{quote(workload)}")
+    def _fleet(self, viewer: Viewer) -> str:
+        forecasts, pods = self._all()
+        namespaces = {each["metadata"]["namespace"] for each in forecasts}
+        shown = {each for each in namespaces if viewer.may("list", each)}
+        if namespaces and not shown:
+            raise NotShownError("there are MemoryForecasts, but none that you may list")
+        mine = [each for each in forecasts if each["metadata"]["namespace"] in shown]
+        found = of(mine, pods, time.time())
+        return fleet_page(found, lambda workload: f"w/{quote(workload)}", viewer.above)
 
-    def _workload(self, workload: str, overrun: str) -> str:
+    def _all(self) -> tuple[list[Json], list[Json]]:
+        with self._lock:
+            if time.monotonic() - self._listed[0] > FRESH_S:
+                forecasts, pods = listed(self.namespaces, self.place.kubeconfig)
+                self._listed = (time.monotonic(), forecasts, pods)
+            return self._listed[1:]
+
+    def _workload(self, workload: str, overrun: str, viewer: Viewer) -> str:
+        namespace = workload.partition("/")[0]
+        if not viewer.may("get", namespace):
+            raise NotShownError(f"you may not get the MemoryForecasts of {namespace}")
         forecast = explained(workload, self.place.kubeconfig)
         past = self._past(key_of(forecast))
         share = _share(overrun)
@@ -76,7 +123,7 @@ class Pages:
         if share is not None and isinstance(past, Past):
             made = {name: what_if(rows, wish, share, time.time()) for name, (rows, wish) in past.asked.items()}
             instead = {name: each for name, each in made.items() if isinstance(each, WhatIf)}
-        return workload_page(dict(forecast), past, instead, _slider(share))
+        return workload_page(dict(forecast), past, instead, viewer.above + _back(3) + _slider(share))
 
     def _past(self, key: tuple[str, str]) -> Past | str:
         with self._lock:
@@ -99,7 +146,7 @@ def server(pages: Pages, port: int) -> ThreadingHTTPServer:
             asked = self.headers.get("Host", "")
             url = urlsplit(self.path)
             if asked.rpartition(":")[0] not in OWN_NAMES and asked not in OWN_NAMES:
-                code, words = MISDIRECTED, _sorry("only this machine's own browser is answered")
+                code, words = MISDIRECTED, sorry("only this machine's own browser is answered", "/")
             else:
                 code, words = pages.answer(url.path, parse_qs(url.query))
             data = words.encode()
@@ -128,10 +175,17 @@ def _slider(share: float | None) -> str:
     value = (0.03 if share is None else share) * 100
     bounds = f'min="{LEAST_OVERRUN * 100:g}" max="{MOST_OVERRUN * 100:g}" step="0.1" value="{value:g}"'
     return (
-        f'{BACK}<form method="get"><label>What if the request were passed on another share '
+        f'<form method="get"><label>What if the request were passed on another share '
         f'of the time, in percent? <input type="range" name="overrun" {bounds}></label> <button>Show</button></form>'
     )
 
 
-def _sorry(words: str) -> str:
-    return page("Foresize", [f"<h1>Nothing to show</h1><p>{escape(words)}</p>", BACK])
+def _back(depth: int) -> str:
+    """The way to the first page from one that is so many folders deep."""
+    return f'<p><a href="{"../" * depth or "./"}">All workloads</a></p>'
+
+
+def sorry(words: str, path: str, above: str = "") -> str:
+    """A page for what there is no page of."""
+    said = f"<h1>Nothing to show</h1><p>{escape(plain(words))}</p>"
+    return page("Foresize", [above, said, _back(max(0, path.count("/") - 1))])

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from foresize.cluster.podviews import finished, view
 from foresize.cluster.workloads import scheduled
@@ -119,17 +120,29 @@ def standing(namespace: str, kubeconfig: str | None) -> Standing:
     Raises:
         NotReportedError: the cluster cannot be read, or nothing is forecast in it.
     """
-    scope = f"/namespaces/{namespace}" if namespace else ""
+    forecasts, pods = listed([namespace] if namespace else [], kubeconfig)
+    return of(forecasts, pods, time.time())
+
+
+def listed(namespaces: Sequence[str], kubeconfig: str | None) -> tuple[list[Json], list[Json]]:
+    """The MemoryForecasts and the pods of some namespaces (empty: of all).
+
+    Raises:
+        NotReportedError: they cannot be read, or nothing is forecast there.
+    """
+    forecasts: list[Json] = []
+    pods: list[Json] = []
     try:
         api = connect(kubeconfig)
-        forecasts = api.list(f"/apis/{API_VERSION}{scope}/memoryforecasts")
-        pods = api.list(f"/api/v1{scope}/pods")
+        for scope in [f"/namespaces/{quote(each, safe='')}" for each in namespaces] or [""]:
+            forecasts += api.list(f"/apis/{API_VERSION}{scope}/memoryforecasts")
+            pods += api.list(f"/api/v1{scope}/pods")
     except ApiError as error:
         raise NotReportedError(str(error), 1) from error
     if not forecasts:
-        where = f"namespace {namespace}" if namespace else "this cluster"
+        where = f"namespace {', '.join(namespaces)}" if namespaces else "this cluster"
         raise NotReportedError(f"{where} has no MemoryForecast: apply a policy first, or see `foresize simulate`", 1)
-    return of(forecasts, pods, time.time())
+    return forecasts, pods
 
 
 def of(forecasts: Sequence[Json], pods: Sequence[Json], now_s: float) -> Standing:

@@ -23,8 +23,8 @@ MOST_BARS = 40
 HEADINGS = ("container", "pods", "owner's request", "request", "wanted", "limit", "peak", "model", "shape", "state")
 
 
-def html(found: Standing, linked: Callable[[str], str] | None = None) -> str:
-    """The whole file; `linked` tells where a workload has a page of its own."""
+def html(found: Standing, linked: Callable[[str], str] | None = None, above: str = "") -> str:
+    """The whole file; `linked` tells where a workload has a page of its own, `above` is HTML before all else."""
     severe = sum(risk.severity == SEVERE for risk in found.risks)
     cards = [
         card(_amount(found.saved), "of requests less than owners wrote, in force now", _mood(found.saved)),
@@ -33,6 +33,7 @@ def html(found: Standing, linked: Callable[[str], str] | None = None) -> str:
         card(str(len(found.rows)), "containers with a forecast"),
     ]
     body = [
+        above,
         "<h1>Foresize: savings and risks</h1>",
         f"<p>Made {timestamp(found.at_s)} from MemoryForecasts. Requests count once for each pod there is.</p>",
         f'<div class="cards">{"".join(cards)}</div>',
