@@ -31,6 +31,7 @@ class Options:
     labels: Mapping[str, str] = field(default_factory=dict)  # on every series, as of one of several clusters
     address: str = "127.0.0.1"  # 0.0.0.0 lets pods reach it
     port: int = 0  # 0: a free one
+    web: Mapping[str, object] = field(default_factory=dict)  # its --web.config.file: certificates, users
 
 
 @dataclass(frozen=True)
@@ -90,10 +91,17 @@ def start(state: Path, options: Options, cluster: Cluster | None = None, name: s
         f"--web.listen-address={options.address}:{server.port}",
         "--log.level=warn",
     ]
+    if options.web:
+        web = folder / "web.json"
+        web.write_text(json.dumps(options.web))
+        flags.append(f"--web.config.file={web}")
     processes.start(state, name, ["prometheus", *flags])
 
     def ready() -> bool:
         processes.require_alive(state, name)
+        if options.web:  # who asks is not known here
+            with socket.create_connection(("127.0.0.1", server.port), timeout=2):
+                return True
         with urllib.request.urlopen(f"{server.url}/-/ready", timeout=2) as answer:  # noqa: S310 - our own
             return bool(answer.status == 200)  # noqa: PLR2004 - HTTP's OK
 

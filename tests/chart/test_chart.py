@@ -76,6 +76,9 @@ SCENARIOS: dict[str, Json] = {
             "matchers": 'cluster="eu"',
             "tokenSecret": {"name": "prometheus-token"},
             "caConfigMap": {"name": "prometheus-ca"},
+            "headersSecret": {"name": "prometheus-headers"},
+            "tenant": "shop",
+            "clientCertificateSecret": {"name": "prometheus-client"},
         },
         "operator": {
             "replicas": 2,
@@ -325,6 +328,42 @@ def test_nothing_is_evicted_unless_the_chart_says_so(render: Render, values: Jso
     [container] = one(render(values), "Deployment")["spec"]["template"]["spec"]["containers"]
 
     assert {each["name"]: each.get("value") for each in container["env"]}["FORESIZE_EVICTIONS_PER_HOUR"] == allowed
+
+
+def test_secrets_reach_the_operator_as_files_alone(render: Render) -> None:
+    """Every credential is a Secret that is mounted; a variable names its file, and nothing of it is in an argument."""
+    names = {
+        "basicAuthSecret": "user",
+        "headersSecret": "headers",
+        "clientCertificateSecret": "client",
+        "caSecret": "ca",
+    }
+    given = {value: {"name": f"my-{volume}"} for value, volume in names.items()}
+    pod = one(render({"prometheus": given}), "Deployment")["spec"]["template"]["spec"]
+    [container] = pod["containers"]
+    mounted = {each["name"]: each["mountPath"] for each in container["volumeMounts"]}
+    files = {each["name"]: str(each.get("value")) for each in container["env"] if "_FILE" in each["name"]}
+
+    secrets = {each["name"]: each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each}
+    assert {f"prometheus-{volume}": f"my-{volume}" for volume in names.values()} == secrets
+    assert {f"/etc/foresize/prometheus-{volume}" for volume in names.values()} == {each for each in mounted.values() if each.startswith("/etc")}
+    assert {
+        "FORESIZE_PROMETHEUS_USER_FILE": "/etc/foresize/prometheus-user/username",
+        "FORESIZE_PROMETHEUS_PASSWORD_FILE": "/etc/foresize/prometheus-user/password",
+        "FORESIZE_PROMETHEUS_CERTIFICATE_FILE": "/etc/foresize/prometheus-client/tls.crt",
+        "FORESIZE_PROMETHEUS_KEY_FILE": "/etc/foresize/prometheus-client/tls.key",
+        "FORESIZE_PROMETHEUS_CA_FILE": "/etc/foresize/prometheus-ca/ca.crt",
+    } == files
+    assert not any("my-" in str(each) for each in container["args"])
+
+
+@pytest.mark.parametrize("both", [("tokenSecret", "basicAuthSecret"), ("caConfigMap", "caSecret")])
+def test_of_two_that_exclude_each_other_none_is_guessed(render: Render, both: tuple[str, str]) -> None:
+    """A token and a password, or authorities from two places, are refused at install, by the values' names."""
+    with pytest.raises(subprocess.CalledProcessError) as refused:
+        render({"prometheus": {each: {"name": "x"} for each in both}})
+
+    assert all(f"prometheus.{each}.name" in refused.value.stderr for each in both)
 
 
 def test_each_variable_is_a_setting_of_the_operator(render: Render) -> None:

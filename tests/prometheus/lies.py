@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -27,12 +27,14 @@ class Liar:
     lies: list[Lie] = field(default_factory=list)
     queries: list[str] = field(default_factory=list)
     headers: list[str | None] = field(default_factory=list)
+    sent: list[Mapping[str, str]] = field(default_factory=list)
     url: str = ""
 
     def answer(self, handler: BaseHTTPRequestHandler) -> None:
         """Answer one query."""
         form = parse_qs(handler.rfile.read(int(handler.headers["Content-Length"])).decode())
         query = form["query"][0]
+        self.sent.append(dict(handler.headers.items()))
         self.headers.append(handler.headers["Authorization"])
         if "owner" in query:
             send_json(handler, {"status": "success", "data": {"resultType": "vector", "result": []}})

@@ -81,7 +81,7 @@ def test_what_passes_is_tried_again(liar: Liar, lie: Lie) -> None:
     ("lie", "kind", "words"),
     [
         (error(400, "bad_data", "parse error"), RefusalKind.BAD_QUERY, "answered 400: parse error"),
-        (error(401, "unauthorized", "who are you?"), RefusalKind.UNAUTHORIZED, "check the token file"),
+        (error(401, "unauthorized", "who are you?"), RefusalKind.UNAUTHORIZED, "no credentials were sent"),
         (error(403, "forbidden", "not you"), RefusalKind.UNAUTHORIZED, "answered 403: not you"),
         (error(404, "not_found", "page not found"), RefusalKind.NOT_FOUND, "the address in front of /api/v1"),
         (redirect, RefusalKind.NOT_FOUND, "redirects to https://sso.example/login; use that address"),

@@ -196,8 +196,10 @@ def test_the_brain_neither_reads_nor_writes_but_in_named_places() -> None:
     assert {
         "exactprophet/compiling.py": ["os", "pathlib", "shutil", "tempfile"],  # keeps machine code where it may
         "exactprophet/fits.py": ["os"],  # counts the processors it may use
+        "prometheus/credentials.py": ["pathlib", "requests"],  # reads who asks
+        "prometheus/faults.py": ["requests", "ssl", "urllib3"],  # tells what its errors mean
         "prometheus/source.py": ["urllib"],  # takes an address apart
-        "prometheus/wire.py": ["pathlib", "requests", "urllib3"],  # asks Prometheus, reads the token
+        "prometheus/wire.py": ["requests", "urllib3"],  # asks Prometheus
         "replay/decisions.py": ["pathlib"],  # writes the sizes that were in force
         "replay/jobruns.py": ["pathlib"],  # reads recorded runs
         "replay/jobs.py": ["pathlib"],  # is told where they are

@@ -14,9 +14,38 @@
 - name: FORESIZE_PROMETHEUS_TOKEN_FILE
   value: /etc/foresize/prometheus-token/{{ $prometheus.tokenSecret.key }}
 {{- end }}
+{{- if $prometheus.basicAuthSecret.name }}
+{{- if $prometheus.tokenSecret.name }}
+{{- fail "prometheus.tokenSecret.name and prometheus.basicAuthSecret.name: only one of them can be sent" }}
+{{- end }}
+- name: FORESIZE_PROMETHEUS_USER_FILE
+  value: /etc/foresize/prometheus-user/{{ $prometheus.basicAuthSecret.usernameKey }}
+- name: FORESIZE_PROMETHEUS_PASSWORD_FILE
+  value: /etc/foresize/prometheus-user/{{ $prometheus.basicAuthSecret.passwordKey }}
+{{- end }}
+{{- if $prometheus.headersSecret.name }}
+- name: FORESIZE_PROMETHEUS_HEADERS_FOLDER
+  value: /etc/foresize/prometheus-headers
+{{- end }}
+{{- if $prometheus.tenant }}
+- name: FORESIZE_PROMETHEUS_TENANT
+  value: {{ $prometheus.tenant | quote }}
+{{- end }}
+{{- if $prometheus.clientCertificateSecret.name }}
+- name: FORESIZE_PROMETHEUS_CERTIFICATE_FILE
+  value: /etc/foresize/prometheus-client/{{ $prometheus.clientCertificateSecret.certificateKey }}
+- name: FORESIZE_PROMETHEUS_KEY_FILE
+  value: /etc/foresize/prometheus-client/{{ $prometheus.clientCertificateSecret.privateKeyKey }}
+{{- end }}
+{{- if and $prometheus.caConfigMap.name $prometheus.caSecret.name }}
+{{- fail "prometheus.caConfigMap.name and prometheus.caSecret.name: authorities are read from one of them" }}
+{{- end }}
 {{- if $prometheus.caConfigMap.name }}
 - name: FORESIZE_PROMETHEUS_CA_FILE
   value: /etc/foresize/prometheus-ca/{{ $prometheus.caConfigMap.key }}
+{{- else if $prometheus.caSecret.name }}
+- name: FORESIZE_PROMETHEUS_CA_FILE
+  value: /etc/foresize/prometheus-ca/{{ $prometheus.caSecret.key }}
 {{- end }}
 - name: FORESIZE_NAMESPACES
   value: {{ join "," $operator.namespaces | quote }}
@@ -72,7 +101,22 @@
   mountPath: /etc/foresize/prometheus-token
   readOnly: true
 {{- end }}
-{{- if $prometheus.caConfigMap.name }}
+{{- if $prometheus.basicAuthSecret.name }}
+- name: prometheus-user
+  mountPath: /etc/foresize/prometheus-user
+  readOnly: true
+{{- end }}
+{{- if $prometheus.headersSecret.name }}
+- name: prometheus-headers
+  mountPath: /etc/foresize/prometheus-headers
+  readOnly: true
+{{- end }}
+{{- if $prometheus.clientCertificateSecret.name }}
+- name: prometheus-client
+  mountPath: /etc/foresize/prometheus-client
+  readOnly: true
+{{- end }}
+{{- if or $prometheus.caConfigMap.name $prometheus.caSecret.name }}
 - name: prometheus-ca
   mountPath: /etc/foresize/prometheus-ca
   readOnly: true
@@ -95,6 +139,13 @@
 - name: prometheus-token
   secret:
     secretName: {{ . }}
+{{- end }}
+{{- range $volume, $secret := dict "user" $prometheus.basicAuthSecret "headers" $prometheus.headersSecret "client" $prometheus.clientCertificateSecret "ca" $prometheus.caSecret }}
+{{- with $secret.name }}
+- name: prometheus-{{ $volume }}
+  secret:
+    secretName: {{ . }}
+{{- end }}
 {{- end }}
 {{- with $prometheus.caConfigMap.name }}
 - name: prometheus-ca

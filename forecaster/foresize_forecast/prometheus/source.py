@@ -35,6 +35,7 @@ class RefusalKind(StrEnum):
     NOT_SET = "NoPrometheusUrl"
     UNREACHABLE = "PrometheusUnreachable"
     TIMEOUT = "PrometheusTimeout"
+    UNTRUSTED = "PrometheusUntrusted"
     UNAUTHORIZED = "PrometheusUnauthorized"
     NOT_FOUND = "PrometheusNotFound"
     UNAVAILABLE = "PrometheusUnavailable"
@@ -61,6 +62,10 @@ class Source:
     Attributes:
         url: the address in front of `/api/v1`; a user and password in it are used and never shown.
         token_file: a file with a bearer token, read anew for each request because tokens are rotated.
+        user_file: a file with the user of basic authentication, read as often.
+        password_file: a file with that user's password.
+        headers_folder: a folder in which each file is a header: its name, and what is in it; read as often.
+        tenant: of a source that many share, sent as X-Scope-OrgID; empty: none.
         matchers: conditions on every selector, for sources that hold more than one cluster.
         timeout_s: for each attempt of a query, its whole answer included.
         retries: attempts after the first, where another one may succeed.
@@ -70,11 +75,17 @@ class Source:
         max_bytes: of one answer; a larger one is not read, and asked for in halves.
         verify_tls: whether the server's certificate is checked.
         ca_file: the authorities it is checked against; None: the system's.
+        certificate_file: what is shown to a server that wants to know its clients, in PEM; None: nothing.
+        key_file: the private key of that certificate.
         asked: who counts queries.
     """
 
     url: str
     token_file: str | None = None
+    user_file: str | None = None
+    password_file: str | None = None
+    headers_folder: str | None = None
+    tenant: str = ""
     matchers: tuple[Matcher, ...] = ()
     timeout_s: float = 30.0
     retries: int = 3
@@ -83,12 +94,22 @@ class Source:
     max_bytes: int = 32 << 20
     verify_tls: bool = True
     ca_file: str | None = None
+    certificate_file: str | None = None
+    key_file: str | None = None
     asked: Asked = field(default=untold, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         parts = urlsplit(self.url)
         if parts.scheme not in {"http", "https"} or not parts.hostname:
             raise ValueError(f"Prometheus' URL must look like http://host:9090, got {self.shown_url!r}")
+        if self.token_file and self.user_file:
+            raise ValueError("Prometheus is asked with a token or with a user and password, not with both")
+        for one, other, what in (
+            (self.user_file, self.password_file, "a user needs a password"),
+            (self.certificate_file, self.key_file, "a client's certificate needs its key"),
+        ):
+            if bool(one) != bool(other):
+                raise ValueError(f"{what}, each in a file")
 
     @property
     def shown_url(self) -> str:

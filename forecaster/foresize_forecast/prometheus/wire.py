@@ -12,16 +12,16 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
+from email.utils import parsedate_to_datetime
 from typing import Any, Self, cast
 
 import requests
 from prometheus_api_client import PrometheusConnect
 from prometheus_api_client.exceptions import PrometheusApiClientException
-from requests.auth import AuthBase
-from urllib3.exceptions import ReadTimeoutError
 from urllib3.util.retry import Retry
 
+from foresize_forecast.prometheus.credentials import Credentials, UnreadableError
+from foresize_forecast.prometheus.faults import advice, broken
 from foresize_forecast.prometheus.source import Refusal, RefusalKind, Source
 
 MAX_WAIT_S = 15.0
@@ -29,7 +29,7 @@ MAX_WAIT_S = 15.0
 CHUNK_BYTES = 1 << 16
 QUOTED_CHARACTERS = 300
 """How much of a server's own words is passed on."""
-OK, REQUEST_TIMEOUT, TOO_MANY_REQUESTS = 200, 408, 429
+REQUEST_TIMEOUT, UNPROCESSABLE, TOO_MANY_REQUESTS = 408, 422, 429
 SERVER_ERRORS = range(500, 600)
 REDIRECTS = range(300, 400)
 BY_STATUS = {
@@ -43,14 +43,27 @@ BY_STATUS = {
     422: RefusalKind.BAD_QUERY,
     504: RefusalKind.TIMEOUT,
 }
-TOO_LARGE_WORDS = ("too many samples", "maximum resolution", "exceeded", "too large")
-"""How Prometheus, Thanos, Mimir and Cortex say that a query asks for too much."""
+TOO_LARGE_WORDS = (
+    "too many samples",  # Prometheus
+    "maximum resolution",
+    "too large",
+    "exceeded",  # Thanos, Mimir (err-mimir-max-chunks-per-query and its like)
+    "hit the max number of",  # Cortex
+    "cannot select more than -search.max",  # VictoriaMetrics
+    "exceeds -search.max",
+    "the number of matching timeseries exceeds",
+    "cannot process more than",
+    "not enough memory for processing",
+    "too many points for the given",
+)
+"""How servers say that a query asks for too much."""
+FAILED_BEHIND = "rpc error"
+"""How Thanos and Mimir answer, with 422, that one of their own parts failed: another attempt may succeed."""
 TIMEOUT_WORDS = ("query timed out", '"timeout"')
-ADVICE = {
-    RefusalKind.UNREACHABLE: "; is the address right, and does a NetworkPolicy allow it?",
-    RefusalKind.UNAUTHORIZED: "; check the token file",
-    RefusalKind.NOT_FOUND: "; is this the address in front of /api/v1?",
-}
+UNREACHED = "; is the address right, and does a NetworkPolicy allow it?"
+VM_ASKED = {"nocache": "1", "latency_offset": "0s"}
+"""VictoriaMetrics answers with what is there now, unless told so with the last samples left out and times moved to suit
+its cache. Others take no notice."""
 Json = Any
 
 
@@ -71,7 +84,7 @@ class Connection:
         self.source = source
         self._session = _Session(source)
         self._client = PrometheusConnect(
-            url=source.url.rstrip("/"), session=self._session, auth=_auth(source), retry=Retry(0), method="POST"
+            url=source.url.rstrip("/"), session=self._session, auth=Credentials(source), retry=Retry(0), method="POST"
         )
 
     def __enter__(self) -> Self:
@@ -93,7 +106,7 @@ class Connection:
         )
 
     def _limit(self) -> dict[str, str]:
-        return {"timeout": f"{max(1, round(self.source.timeout_s))}s"}
+        return {"timeout": f"{max(1, round(self.source.timeout_s))}s", **VM_ASKED}
 
     def _retried(self, kind: str, call: Any) -> Answer | Refusal:  # noqa: ANN401 - a call of the untyped client
         began_s = time.monotonic()
@@ -115,10 +128,14 @@ class Connection:
             return self._refused_by_status()
         except (ValueError, KeyError, TypeError):
             return self._unreadable()
+        except UnreadableError as error:
+            return self._refusal(RefusalKind.UNAUTHORIZED, f"was not asked: {error}"), None
         except _UselessAnswerError as error:
             return self._refusal(error.kind, str(error)), None
         except OSError as error:
-            return self._refusal(*_broken(error, self.source.timeout_s)), 0.0
+            kind, words = broken(error, self.source)
+            again_after_s = None if kind is RefusalKind.UNTRUSTED else 0.0
+            return self._refusal(kind, words, UNREACHED if kind is RefusalKind.UNREACHABLE else ""), again_after_s
         return self._checked(result)
 
     def _checked(self, result: Json) -> tuple[Answer | Refusal, float | None]:
@@ -128,9 +145,11 @@ class Connection:
 
     def _warnings(self) -> tuple[str, ...]:
         response = self._session.answered
-        if response is None or b'"warnings"' not in response.content:
+        if response is None or not any(word in response.content for word in (b'"warnings"', b'"isPartial":true')):
             return ()
-        return tuple(str(warning) for warning in response.json().get("warnings") or ())
+        told = response.json()
+        words = tuple(str(warning) for warning in told.get("warnings") or ())
+        return words or (("isPartial: some of its storage did not answer",) if told.get("isPartial") is True else ())
 
     def _unreadable(self) -> tuple[Refusal, float | None]:
         response = self._session.answered
@@ -146,13 +165,14 @@ class Connection:
             message = f"redirects to {_without_credentials(response.headers.get('Location', '?'))}; use that address"
             return self._refusal(RefusalKind.NOT_FOUND, message), None
         text = response.content.decode(errors="replace")
-        refusal = self._refusal(_kind(status, text), f"answered {status}: {_gist(text)}")
-        if status in SERVER_ERRORS or status in {REQUEST_TIMEOUT, TOO_MANY_REQUESTS}:
+        kind = _kind(status, text)
+        refusal = self._refusal(kind, f"answered {status}: {_gist(text)}", advice(status, text, self.source))
+        if status in SERVER_ERRORS or status in {REQUEST_TIMEOUT, TOO_MANY_REQUESTS} or kind is RefusalKind.UNAVAILABLE:
             return refusal, _retry_after_s(response)
         return refusal, None
 
-    def _refusal(self, kind: RefusalKind, what: str) -> Refusal:
-        return Refusal(kind, f"Prometheus at {self.source.shown_url} {what}{ADVICE.get(kind, '')}")
+    def _refusal(self, kind: RefusalKind, what: str, cure: str = "") -> Refusal:
+        return Refusal(kind, f"Prometheus at {self.source.shown_url} {what}{cure}")
 
 
 class _UselessAnswerError(Exception):
@@ -169,6 +189,8 @@ class _Session(requests.Session):
     def __init__(self, source: Source) -> None:
         super().__init__()
         self.verify = source.verify_tls and (source.ca_file or True)
+        if source.certificate_file and source.key_file:
+            self.cert = (source.certificate_file, source.key_file)
         self.answered: requests.Response | None = None
         self._source = source
 
@@ -210,29 +232,13 @@ class _Bounded:
         self._raw.release_conn()
 
 
-class _TokenFile(AuthBase):
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        try:
-            token = Path(self._path).read_text(encoding="ascii").strip()
-        except (OSError, ValueError) as error:
-            words = f"was not asked: its token cannot be read ({error})"
-            raise _UselessAnswerError(RefusalKind.UNAUTHORIZED, words) from error
-        request.headers["Authorization"] = f"Bearer {token}"
-        return request
-
-
-def _auth(source: Source) -> AuthBase | None:
-    return _TokenFile(source.token_file) if source.token_file else None
-
-
 def _kind(status: int, text: str) -> RefusalKind:
     if status in {400, 422} and any(words in text for words in TOO_LARGE_WORDS):
         return RefusalKind.TOO_LARGE
     if status in {422, 503} and any(words in text for words in TIMEOUT_WORDS):
         return RefusalKind.TIMEOUT
+    if status == UNPROCESSABLE and FAILED_BEHIND in text:
+        return RefusalKind.UNAVAILABLE
     return BY_STATUS.get(status, RefusalKind.UNAVAILABLE)
 
 
@@ -244,19 +250,14 @@ def _gist(text: str) -> str:
 
 
 def _retry_after_s(response: requests.Response) -> float:
+    """What the server asks for, in seconds or as a date."""
     asked = response.headers.get("Retry-After", "")
-    return float(asked) if asked.isdigit() else 0.0
-
-
-def _broken(error: OSError, timeout_s: float) -> tuple[RefusalKind, str]:
-    """What a connection that failed says; requests' errors are OSErrors."""
-    cause = error.args[0] if error.args else error
-    if isinstance(error, requests.Timeout) or isinstance(cause, ReadTimeoutError):
-        return RefusalKind.TIMEOUT, f"gave no full answer within {timeout_s:g} s"
-    if isinstance(error, requests.exceptions.ChunkedEncodingError):
-        return RefusalKind.BAD_ANSWER, "broke off its answer"
-    words = str(getattr(cause, "reason", cause)).rpartition(": ")[2]
-    return RefusalKind.UNREACHABLE, f"cannot be reached ({words or type(error).__name__})"
+    if asked.isdigit():
+        return float(asked)
+    try:
+        return max(0.0, parsedate_to_datetime(asked).timestamp() - time.time())
+    except ValueError:
+        return 0.0
 
 
 def _without_credentials(url: str) -> str:

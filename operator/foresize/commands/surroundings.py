@@ -14,7 +14,15 @@ from foresize.kube.kubeapi import Api, ApiError, in_cluster
 
 Json = dict[str, Any]
 OPERATORS = "app.kubernetes.io/name=foresize,app.kubernetes.io/component=operator"
-NOT_HERE = ("prometheus_token_file", "prometheus_ca_file")
+NOT_HERE = (
+    "prometheus_token_file",
+    "prometheus_user_file",
+    "prometheus_password_file",
+    "prometheus_headers_folder",
+    "prometheus_ca_file",
+    "prometheus_certificate_file",
+    "prometheus_key_file",
+)
 """Settings that name files of the operator's pod: from outside they are not to be had."""
 
 

@@ -14,6 +14,8 @@ from foresize_forecast.prometheus.promql import parse_matchers
 
 NAMESPACE = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 """A DNS label, as Kubernetes names namespaces."""
+TENANTS = re.compile(r"[A-Za-z0-9!_.*'()|-]*")
+"""What Mimir allows in the name of a tenant, and how several are written."""
 YES, NO = ("true", "yes", "on", "1"), ("false", "no", "off", "0")
 
 
@@ -74,6 +76,12 @@ def _namespace(text: str) -> str:
     return text
 
 
+def _tenant(text: str) -> str:
+    if not TENANTS.fullmatch(text):
+        raise ValueError(f"{text!r} is no tenant: letters, digits and !-_.*'() are allowed, | between two")
+    return text
+
+
 def _namespaces(text: str) -> tuple[str, ...]:
     names = (part.strip() for part in text.split(","))
     return tuple(sorted({_namespace(name) for name in names if name}))
@@ -82,6 +90,8 @@ def _namespaces(text: str) -> tuple[str, ...]:
 URL = Kind("an http or https address, or empty", prometheus_url)
 DASK = Kind("an address such as `tcp://HOST:8786`, or empty", dask_address)
 PATH = Kind("the path of a file, or empty", lambda text: text or None)
+FOLDER = Kind("the path of a folder, or empty", lambda text: text or None)
+TENANT = Kind("a tenant's name, several with `|` between them, or empty", _tenant)
 MATCHERS = Kind('matchers such as `cluster="eu",tenant=~"a|b"`, or empty', parse_matchers)
 NAMESPACES = Kind("names with commas between them, or empty", _namespaces)
 A_NAMESPACE = Kind("the name of a namespace", _namespace)

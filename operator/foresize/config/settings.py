@@ -14,11 +14,13 @@ from typing import Any
 from foresize.config.settingkinds import (
     A_NAMESPACE,
     DASK,
+    FOLDER,
     MATCHERS,
     NAMESPACES,
     PATH,
     PORT,
     SWITCH,
+    TENANT,
     URL,
     Kind,
     one_of,
@@ -83,9 +85,27 @@ class Settings:
         PATH,
         "A file with a bearer token for Prometheus; it is read anew for each request, because tokens are rotated.",
     )
+    prometheus_user_file: str | None = setting(
+        "", PATH, "A file with the user of basic authentication, instead of a token; read as often."
+    )
+    prometheus_password_file: str | None = setting("", PATH, "A file with that user's password; read as often.")
+    prometheus_headers_folder: str | None = setting(
+        "",
+        FOLDER,
+        "A folder in which each file is a header of every request: its name, and what is in it; read as often.",
+    )
+    prometheus_tenant: str = setting(
+        "",
+        TENANT,
+        "Whose data is meant where many share a Mimir or Cortex, sent as the header X-Scope-OrgID; with `a|b` two.",
+    )
     prometheus_ca_file: str | None = setting(
         "", PATH, "A file with the authorities that Prometheus' certificate is checked against; empty: the system's."
     )
+    prometheus_certificate_file: str | None = setting(
+        "", PATH, "A file with the certificate that is shown to a Prometheus which asks its clients for one."
+    )
+    prometheus_key_file: str | None = setting("", PATH, "A file with the private key of that certificate.")
     prometheus_matchers: tuple[Matcher, ...] = setting(
         "", MATCHERS, "Conditions on every series, for a Prometheus that holds more than this cluster."
     )
@@ -186,7 +206,12 @@ class Settings:
             text = text or environ.get(each.env, "").strip()
             if text:
                 values[each.name] = _read(each, said, text)
-        return cls(**values)
+        settings = cls(**values)
+        try:
+            settings.source()
+        except ValueError as error:
+            raise SettingsProblem(f"Prometheus: {error}") from None
+        return settings
 
     def source(self) -> Source | None:
         """Where history is read from; None where no address is set."""
@@ -195,9 +220,15 @@ class Settings:
         return Source(
             url=self.prometheus_url,
             token_file=self.prometheus_token_file,
+            user_file=self.prometheus_user_file,
+            password_file=self.prometheus_password_file,
+            headers_folder=self.prometheus_headers_folder,
+            tenant=self.prometheus_tenant,
             matchers=self.prometheus_matchers,
             timeout_s=self.prometheus_timeout_s,
             ca_file=self.prometheus_ca_file,
+            certificate_file=self.prometheus_certificate_file,
+            key_file=self.prometheus_key_file,
         )
 
 
