@@ -1,6 +1,6 @@
 """Types of the functions that the tests' fixtures hand out, for the tests' annotations."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 from foresize_dev.backfill import Series
@@ -11,8 +11,10 @@ from foresize_dev.prometheus import Prometheus
 class StartPrometheus(Protocol):
     """The fixture `prometheus`: starts a server with a past, scraping the cluster's nodes."""
 
-    def __call__(self, history: Sequence[Series] = (), scrape_interval_s: int = 1) -> Prometheus:
-        """Start one; it is stopped after the test."""
+    def __call__(
+        self, history: Sequence[Series] = (), scrape_interval_s: int = 1, web: Mapping[str, object] | None = None
+    ) -> Prometheus:
+        """Start one, with such a web configuration (certificates, users); it is stopped after the test."""
 
 
 class StartOperator(Protocol):

@@ -32,7 +32,9 @@ HYPERKUBE = Part("hyperkube", stamps=("k8s.io/component-base/version", "k8s.io/c
 MEMHOG = Part("memhog")
 HELM = Part("helm", package="helm.sh/helm/v4/cmd/helm")
 DASHCHECK = Part("dashcheck")
-ALL = (HYPERKUBE, MEMHOG, HELM, DASHCHECK)
+METRICS_SERVER = Part("metrics-server", package="sigs.k8s.io/metrics-server/cmd/metrics-server")
+VICTORIA_METRICS = Part("victoriametrics", package="github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics")
+ALL = (HYPERKUBE, MEMHOG, HELM, DASHCHECK, METRICS_SERVER, VICTORIA_METRICS)
 
 
 class BuildError(RuntimeError):

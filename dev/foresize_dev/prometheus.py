@@ -41,11 +41,17 @@ class Prometheus:
     state: Path
     name: str
     port: int
+    scheme: str = "http"
 
     @property
     def url(self) -> str:
         """Of the server, from this machine."""
-        return f"http://127.0.0.1:{self.port}"
+        return f"{self.scheme}://127.0.0.1:{self.port}"
+
+    @property
+    def web_file(self) -> Path:
+        """Where its certificates and users are, which it reads anew for each request."""
+        return self.state / self.name / "web.json"
 
     def query(self, promql: str, at_s: float | None = None) -> list[dict[str, Json]]:
         """The result of an instant query, now or at a Unix time."""
@@ -83,7 +89,8 @@ def start(state: Path, options: Options, cluster: Cluster | None = None, name: s
         backfill.write_blocks(folder / "data", options.history)
     config = folder / "prometheus.json"
     config.write_text(json.dumps(_config(options, cluster, folder), indent=1))
-    server = Prometheus(state, name, options.port or free_port())
+    scheme = "https" if "tls_server_config" in options.web else "http"
+    server = Prometheus(state, name, options.port or free_port(), scheme)
     flags = [
         f"--config.file={config}",
         f"--storage.tsdb.path={folder / 'data'}",
@@ -92,9 +99,8 @@ def start(state: Path, options: Options, cluster: Cluster | None = None, name: s
         "--log.level=warn",
     ]
     if options.web:
-        web = folder / "web.json"
-        web.write_text(json.dumps(options.web))
-        flags.append(f"--web.config.file={web}")
+        server.web_file.write_text(json.dumps(options.web))
+        flags.append(f"--web.config.file={server.web_file}")
     processes.start(state, name, ["prometheus", *flags])
 
     def ready() -> bool:

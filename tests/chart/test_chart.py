@@ -346,7 +346,9 @@ def test_secrets_reach_the_operator_as_files_alone(render: Render) -> None:
 
     secrets = {each["name"]: each["secret"]["secretName"] for each in pod["volumes"] if "secret" in each}
     assert {f"prometheus-{volume}": f"my-{volume}" for volume in names.values()} == secrets
-    assert {f"/etc/foresize/prometheus-{volume}" for volume in names.values()} == {each for each in mounted.values() if each.startswith("/etc")}
+    assert {f"/etc/foresize/prometheus-{volume}" for volume in names.values()} == {
+        each for each in mounted.values() if each.startswith("/etc")
+    }
     assert {
         "FORESIZE_PROMETHEUS_USER_FILE": "/etc/foresize/prometheus-user/username",
         "FORESIZE_PROMETHEUS_PASSWORD_FILE": "/etc/foresize/prometheus-user/password",

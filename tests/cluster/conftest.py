@@ -28,7 +28,7 @@ import hashlib
 import os
 import re
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
@@ -129,8 +129,10 @@ def namespace(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[str]
 def prometheus(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[StartPrometheus]:
     servers: list[Prometheus] = []
 
-    def start(history: Sequence[backfill.Series] = (), scrape_interval_s: int = 1) -> Prometheus:
-        options = prometheuses.Options(history=history, scrape_interval_s=scrape_interval_s)
+    def start(
+        history: Sequence[backfill.Series] = (), scrape_interval_s: int = 1, web: Mapping[str, object] | None = None
+    ) -> Prometheus:
+        options = prometheuses.Options(history=history, scrape_interval_s=scrape_interval_s, web=web or {})
         name = f"prometheus-{_digest(request.node.nodeid)}-{len(servers)}"
         servers.append(prometheuses.start(cluster.state, options, cluster, name))
         return servers[-1]

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import statistics
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from foresize_dev import workloads
+from foresize_dev import pki, workloads
 from foresize_dev.audit import Write
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
@@ -21,6 +23,9 @@ from scenes import MIB, condition, deploy, forecast, now, past, policy, resized,
 
 Json = dict[str, Any]
 HUNGRY = Memhog({"SCHEDULE": "0s=10Mi,8s=150Mi"}, request="20Mi", limit="40Mi")
+FIRST = "$2b$04$abcdefghijklmnopqrstuuvybHXQqehXl2NdtAhT6BAmwe6EZ8HOi"
+SECOND = "$2b$04$abcdefghijklmnopqrstuu0m4FNu/b0Ul0dVXpD5yXn5kdSneXCgS"
+"""The passwords "first" and "second", as bcrypt writes them."""
 NOBODY = "http://127.0.0.1:9"
 
 
@@ -67,6 +72,45 @@ def test_a_prometheus_that_refuses_is_named_and_forgiven(  # noqa: PLR0913, PLR0
         gate.closed = 0
         _history(cluster, namespace, "True")
         resized(cluster, pod, lambda limit: limit < 600 * MIB)
+
+
+def test_a_prometheus_that_wants_to_know_its_clients(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator, tmp_path: Path
+) -> None:
+    """With its own authority, a client's certificate and a password, sizes are found; a new password is one more file.
+
+    While the old one is still in the file, nothing is lowered, and the condition names the file and nothing in it.
+    """
+    keys, password = cluster.state / "pki", tmp_path / "password"
+    pki.issue(keys, "prometheus", "/CN=prometheus", ["IP:127.0.0.1"])
+    pki.issue(keys, "prometheus-client", "/CN=foresize")
+    (tmp_path / "user").write_text("foresize")
+    password.write_text("first")
+    tls = {"cert_file": str(keys / "prometheus.crt"), "key_file": str(keys / "prometheus.key")}
+    asks = {"client_ca_file": str(keys / "ca.crt"), "client_auth_type": "RequireAndVerifyClientCert"}
+    web = {"tls_server_config": {**tls, **asks}, "basic_auth_users": {"foresize": FIRST}}
+    pod = deploy(cluster, namespace)
+    server = prometheus(history=past(pod, 200), web=web)
+    cluster.apply(policy(), namespace=namespace)
+    started = operator(
+        server.url,
+        prometheus_ca_file=str(keys / "ca.crt"),
+        prometheus_certificate_file=str(keys / "prometheus-client.crt"),
+        prometheus_key_file=str(keys / "prometheus-client.key"),
+        prometheus_user_file=str(tmp_path / "user"),
+        prometheus_password_file=str(password),
+    )
+    resized(cluster, pod, lambda limit: limit > 200 * MIB)
+
+    server.web_file.write_text(json.dumps({**web, "basic_auth_users": {"foresize": SECOND}}))
+    refused = _history(cluster, namespace, "False")
+    assert "PrometheusUnauthorized" == refused["reason"]
+    assert str(password) in refused["message"]
+    _is_held(cluster, started, pod)
+
+    password.write_text("second")
+    _history(cluster, namespace, "True")
+    assert "first" not in started.log()
 
 
 def test_kills_are_cured_without_prometheus(cluster: Cluster, namespace: str, operator: StartOperator) -> None:

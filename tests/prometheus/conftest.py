@@ -1,4 +1,4 @@
-"""A real Prometheus on loopback, back-filled by promtool with two hours that the tests know by heart."""
+"""A real Prometheus and a real VictoriaMetrics on loopback, filled with two hours that the tests know by heart."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 import requests
 
+from foresize_dev import parts
 from foresize_forecast.prometheus import Source
 
 BASE_S = 1_790_000_100
@@ -28,26 +29,70 @@ class Server:
 
     source: Source
     base_s: int
+    kind: str
+    """`prometheus` or `victoriametrics`."""
     odd_texts: tuple[str, ...]
     """Label values of the metric `odd`, one series each; the sample's value is the text's place here."""
 
 
-@pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    for program in ("prometheus", "promtool"):
-        if not shutil.which(program):
-            pytest.skip(f"{program} is not installed (Debian package prometheus)")
-    folder = tmp_path_factory.mktemp("prometheus")
-    texts = _odd_texts()
-    _back_fill(folder, [*_lines(), *_waiting_lines(), *_killed_lines(), *_acting_lines(), *_odd_lines(texts)])
-    port = _free_port()
-    process = _start(folder, port)
+@pytest.fixture(scope="session", params=["prometheus", "victoriametrics"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    folder, port, texts = tmp_path_factory.mktemp(request.param), _free_port(), _odd_texts()
+    lines = [*_lines(), *_waiting_lines(), *_killed_lines(), *_acting_lines(), *_odd_lines(texts)]
+    process = _prometheus(folder, port, lines) if request.param == "prometheus" else _victoria_metrics(folder, port)
+    url = f"http://127.0.0.1:{port}"
     try:
-        _await_ready(port, process, folder)
-        yield Server(Source(f"http://127.0.0.1:{port}", timeout_s=20), BASE_S, texts)
+        if request.param == "prometheus":
+            _await_ready(f"{url}/-/ready", process, folder)
+        else:
+            _await_ready(f"{url}/health", process, folder)
+            put(url, lines)
+        yield Server(Source(url, timeout_s=20), BASE_S, request.param, texts)
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[Server]:
+    """A VictoriaMetrics that looks at a few samples for each query, and refuses others."""
+    port = _free_port()
+    process = _victoria_metrics(tmp_path, port, "-search.maxSamplesPerQuery=400")
+    url = f"http://127.0.0.1:{port}"
+    try:
+        _await_ready(f"{url}/health", process, tmp_path)
+        put(url, list(_lines()))
+        yield Server(Source(url, timeout_s=20, retries=0), BASE_S, "victoriametrics", ())
+    finally:
+        process.terminate()
+        process.wait(20)
+
+
+def _prometheus(folder: Path, port: int, lines: list[str]) -> subprocess.Popen[bytes]:
+    for program in ("prometheus", "promtool"):
+        if not shutil.which(program):
+            pytest.skip(f"{program} is not installed (Debian package prometheus)")
+    _back_fill(folder, lines)
+    (folder / "prometheus.yml").write_text("scrape_configs: []\n", encoding="utf-8")
+    flags = ["--config.file=prometheus.yml", "--storage.tsdb.path=data", "--storage.tsdb.retention.time=100y"]
+    return _start(folder, ["prometheus", *flags, f"--web.listen-address=127.0.0.1:{port}"])
+
+
+def _victoria_metrics(folder: Path, port: int, *more: str) -> subprocess.Popen[bytes]:
+    program = parts.find(parts.VICTORIA_METRICS)
+    if program is None:
+        pytest.skip("VictoriaMetrics is not built (make parts)")
+    flags = ["-storageDataPath=data", "-retentionPeriod=100y"]
+    return _start(folder, [str(program), *flags, *more, f"-httpListenAddr=127.0.0.1:{port}"])
+
+
+def put(url: str, lines: list[str]) -> None:
+    """As `promtool` does for Prometheus; times are milliseconds here, and what was imported is seen after a flush."""
+    text = "\n".join(
+        f"{head} {round(float(at_s) * 1000)}" for head, _, at_s in (line.rpartition(" ") for line in lines)
+    )
+    requests.post(f"{url}/api/v1/import/prometheus", data=text.encode(), timeout=60).raise_for_status()
+    requests.get(f"{url}/internal/force_flush", timeout=60).raise_for_status()
 
 
 def _lines() -> Iterator[str]:
@@ -193,29 +238,21 @@ def _back_fill(folder: Path, lines: list[str]) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def _start(folder: Path, port: int) -> subprocess.Popen[bytes]:
-    (folder / "prometheus.yml").write_text("scrape_configs: []\n", encoding="utf-8")
-    command = [
-        "prometheus",
-        "--config.file=prometheus.yml",
-        "--storage.tsdb.path=data",
-        "--storage.tsdb.retention.time=100y",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
+def _start(folder: Path, command: list[str]) -> subprocess.Popen[bytes]:
     with (folder / "log").open("wb") as log:
         return subprocess.Popen(command, cwd=folder, stdout=log, stderr=subprocess.STDOUT)
 
 
-def _await_ready(port: int, process: subprocess.Popen[bytes], folder: Path) -> None:
+def _await_ready(url: str, process: subprocess.Popen[bytes], folder: Path) -> None:
     deadline = time.monotonic() + BOOT_DEADLINE_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
-            if requests.get(f"http://127.0.0.1:{port}/-/ready", timeout=1).ok:
+            if requests.get(url, timeout=1).ok:
                 return
         except requests.RequestException:
             pass
         time.sleep(0.05)
-    pytest.fail(f"Prometheus was not ready within {BOOT_DEADLINE_S} s:\n{(folder / 'log').read_text()}")
+    pytest.fail(f"{url} was not ready within {BOOT_DEADLINE_S} s:\n{(folder / 'log').read_text()}")
 
 
 def _free_port() -> int:

@@ -28,7 +28,8 @@ def test_the_busiest_minutes_of_a_span_are_told(server: Server) -> None:
     assert 10 == pytest.approx(calm.age_s or 0)
     # bursts: half a core for 5 minutes of the 30, in one of two containers; 3 connections.
     busy = found["act", "bursts-0"]
-    assert 0.501 == pytest.approx(busy.cpu_cores)
+    # VictoriaMetrics does not extrapolate: it reads nine tenths of that.
+    assert (0.501 if server.kind == "prometheus" else 0.451) == pytest.approx(busy.cpu_cores)
     assert 3 == busy.connections
 
 

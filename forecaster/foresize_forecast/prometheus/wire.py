@@ -8,6 +8,7 @@ redirects are not followed (they would turn a POST into a GET and could carry a 
 from __future__ import annotations
 
 import json
+import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,11 +58,13 @@ TOO_LARGE_WORDS = (
     "too many points for the given",
 )
 """How servers say that a query asks for too much."""
+PARTIAL = re.compile(rb'"warnings"|"isPartial":\s*true')
+"""In an answer of which part may be missing: Prometheus' and Thanos' word, and that of VictoriaMetrics' cluster."""
 FAILED_BEHIND = "rpc error"
 """How Thanos and Mimir answer, with 422, that one of their own parts failed: another attempt may succeed."""
 TIMEOUT_WORDS = ("query timed out", '"timeout"')
 UNREACHED = "; is the address right, and does a NetworkPolicy allow it?"
-VM_ASKED = {"nocache": "1", "latency_offset": "0s"}
+VM_ASKED = {"nocache": "1", "latency_offset": "1ms"}
 """VictoriaMetrics answers with what is there now, unless told so with the last samples left out and times moved to suit
 its cache. Others take no notice."""
 Json = Any
@@ -145,7 +148,7 @@ class Connection:
 
     def _warnings(self) -> tuple[str, ...]:
         response = self._session.answered
-        if response is None or not any(word in response.content for word in (b'"warnings"', b'"isPartial":true')):
+        if response is None or not PARTIAL.search(response.content):
             return ()
         told = response.json()
         words = tuple(str(warning) for warning in told.get("warnings") or ())
