@@ -52,6 +52,8 @@ class Obstacle(StrEnum):
     TEMPLATE_OWNED = "TemplateOwned"
     TEMPLATE_REFUSED = "TemplateRefused"
     TEMPLATE_WAITS = "TemplateWaits"
+    RECOMMEND_ONLY = "RecommendOnly"
+    """Nothing owns it, so nothing would bring it back: it is never written to."""
     NODE_PRESSURE = "NodePressureAhead"
     """Nothing of its size is wrong: its node will be short of memory."""
     LEAKS = "LeakReachesLimit"

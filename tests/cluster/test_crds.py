@@ -55,8 +55,12 @@ def row(**fields: object) -> Json:
             r"target\.ref\.apiVersion must be group/version, for example apps/v1",
         ),
         (
-            {"target": {"ref": {"apiVersion": "v1", "kind": "Pod", "name": "web"}}},
-            r"target\.ref\.kind must be a workload such as Deployment",
+            {"target": {"ref": {"apiVersion": "apps/v1", "kind": "Pod", "name": "web"}}},
+            r"target\.ref\.apiVersion of a Pod must be v1",
+        ),
+        (
+            {"target": {**REF, "barePods": True}},
+            r"target\.barePods adds pods to those of target\.selector",
         ),
         (
             {"target": {**REF, "groupBy": "job"}},

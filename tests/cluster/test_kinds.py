@@ -7,13 +7,14 @@ from typing import Any
 import pytest
 
 from births import HASH, Births
+from foresize.config.quantities import memory_bytes
 from foresize_dev import workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
-from proofs import birth_sizes, past_of, resizes, see_passes
-from scenes import MIB, deploy, forecast, past, policy, resized, sizes
+from proofs import birth_sizes, deeds, past_of, resizes, see_passes
+from scenes import MIB, condition, deploy, forecast, now, past, policy, resized, sizes
 
 Json = dict[str, Any]
 VERSIONS = {"Farm": "v1", "Rollout": "v1alpha1"}
@@ -126,6 +127,41 @@ def test_a_selector_takes_all_that_match(
     touched = {write.name for write in resizes(cluster, started, namespace, since)}
     assert {pods[name]["metadata"]["name"] for name in ("one", "two")} == touched
     assert forecast(cluster, namespace, "deployment-other") == {}
+
+
+@pytest.mark.parametrize(
+    "target",
+    [{"ref": {"apiVersion": "v1", "kind": "Pod", "name": "lone"}}, {"selector": {}, "barePods": True}],
+    ids=["by name", "by selector"],
+)
+def test_a_bare_pod_is_only_recommended_for(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator, target: Json
+) -> None:
+    """Under a policy that applies all there is it has a forecast, a word why it keeps its size, and no write at all."""
+    since = cluster.audit.mark()
+    template = workloads.deployment("lone", SMALL)["spec"]["template"]
+    lone = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": "lone", "labels": {"app": "lone"}}}
+    cluster.apply(lone | {"spec": template["spec"]}, namespace=namespace)
+    [pod] = workloads.wait_until_ready(cluster, namespace, "lone")
+    everything = policy(apply={"atCreation": True, "running": "InPlaceOrEvict", "template": True})
+    everything["spec"]["target"] = target
+    cluster.apply(everything, namespace=namespace)
+    started = operator(prometheus(history=past_of("lone", pod, 200)).url)
+
+    def recommended() -> Json | None:
+        told = forecast(cluster, namespace, "pod-lone")
+        return told if told.get("containers", [{}])[0].get("peak") else None
+
+    told = wait_for("a forecast", recommended, 40)
+    assert memory_bytes(told["containers"][0]["wantedLimit"]) > 200 * MIB
+    assert ("RecommendOnly", "RecommendOnly") == (
+        told["summary"]["state"],
+        told["containers"][0]["blocked"]["reason"],
+    )
+    see_passes(started)
+    assert [] == deeds(cluster, started, namespace, since)
+    assert ("64Mi", "128Mi") == sizes(now(cluster, pod))
+    assert "only recommended for" in condition(cluster, namespace, "Ready")["message"]
 
 
 def _ready(cluster: Cluster, namespace: str, manifest: Json) -> Json:

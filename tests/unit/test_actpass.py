@@ -14,7 +14,7 @@ from foresize.cluster.workloads import size_of
 from foresize.config.settings import Settings
 from foresize.kube import kubeapi
 from foresize.kube.kubeapi import ApiError
-from foresize.passes import actpass
+from foresize.passes import actpass, managed
 from foresize.passes.refit import Forecasts
 from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.sizes import Size
@@ -223,7 +223,7 @@ def test_a_deleted_policy_is_withdrawn_first() -> None:
 
 def test_a_workload_that_is_gone_for_good_is_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its MemoryForecast is deleted after its time; where that fails, the pass goes on and tries again."""
-    monkeypatch.setattr(actpass, "RETIRED_AFTER_S", -1.0)
+    monkeypatch.setattr(managed, "KEPT_S", -1.0)
     objects = Objects()
     policy(objects)
     deployment(objects)

@@ -259,13 +259,6 @@ def test_an_api_version_cannot_lead_elsewhere(api_version: str) -> None:
     assert message.startswith("spec.target.ref.apiVersion is ")
 
 
-def test_a_single_pod_is_no_target() -> None:
-    """A pod has no history beyond its own life."""
-    message = problem(target={"ref": {"apiVersion": "v1", "kind": "Pod", "name": "web"}})
-
-    assert "spec.target.ref.kind is 'Pod': must be a kind of workload such as Deployment, and not Pod" == message
-
-
 def test_a_window_holds_at_least_twelve_steps() -> None:
     """An hour of 10 minute steps is 6 values: nothing to forecast from. 12 steps are 2 hours."""
     expected = "spec.history.window is 1h: must be at least 12 steps of 10m, which is 2h"

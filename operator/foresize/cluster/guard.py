@@ -17,6 +17,8 @@ CONFLICT = "Conflict"
 """Somebody else sizes it."""
 STOPPED = "Stopped"
 """The kill switch is on."""
+RECOMMEND_ONLY = "RecommendOnly"
+"""Its kind is never written to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +97,9 @@ def quiet(policy: Policy, workload: Workload, inventory: Inventory) -> Quiet | N
         return Quiet("Ignored", f"{workload.kind} {workload.name} opted out by foresize.dev/ignore")
     if workload.namespace in inventory.ignored_namespaces:
         return Quiet("Ignored", f"namespace {workload.namespace} opted out by foresize.dev/ignore")
+    if workload.is_bare_pod:
+        words = "is only recommended for: nothing would bring it back if a change went wrong"
+        return Quiet(RECOMMEND_ONLY, f"Pod {workload.name} has no controller and {words}")
     for other in inventory.autoscalers:
         if (other.namespace, other.target) == workload.key:
             return Quiet(CONFLICT, _way_out(other.kind, other.name))

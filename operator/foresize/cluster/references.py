@@ -1,10 +1,11 @@
-"""A workload by its name: of apps/v1 or batch/v1, or of any kind with a scale subresource."""
+"""A workload by its name: of apps/v1 or batch/v1, a bare pod, or any kind with a scale subresource."""
 
 from __future__ import annotations
 
 from dataclasses import replace
 from typing import Any
 
+from foresize.cluster import barepods
 from foresize.cluster.workloads import (
     BATCH,
     BATCH_VERSION,
@@ -12,6 +13,8 @@ from foresize.cluster.workloads import (
     BUILT_IN_VERSION,
     GROUP,
     GROUP_VERSION,
+    POD,
+    POD_VERSION,
     Workload,
     group,
     read,
@@ -42,9 +45,11 @@ def find(api: Api, namespace: str, ref: Ref) -> Workload | str:
 
 
 def by_scale(api: Api, namespace: str, ref: Ref, known: Workload | None) -> Workload | str:
-    """A workload of batch/v1, or of any kind with a scale subresource, or why it cannot be one."""
+    """A workload of batch/v1, a bare pod, or any kind with a scale subresource, or why it cannot be one."""
     if ref.api_version == BATCH_VERSION and ref.kind in BATCH:
         return _of_batch(api, namespace, ref, known)
+    if (ref.api_version, ref.kind) == (POD_VERSION, POD):
+        return barepods.by_name(api, namespace, ref, known)
     prefix = f"/api/{ref.api_version}" if "/" not in ref.api_version else f"/apis/{ref.api_version}"
     try:
         resources = api.get(prefix).get("resources", [])

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from kubernetes.utils import parse_quantity
 
 from foresize.cluster import autoscalers, nodes
 from foresize.cluster.autoscalers import Autoscaler, Scaler
+from foresize.cluster.barepods import bare
 from foresize.cluster.references import by_scale, controller
 from foresize.cluster.workloads import BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION, Workload, opted_out, read
 from foresize.config.labels import matches
 from foresize.config.policy import Policy
 from foresize.config.quantities import memory_bytes
 from foresize.kube.kubeapi import Api, Forbidden, NotFound
-from foresize_forecast.pods import Room
+from foresize_forecast.pods import PodView, Room
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +29,8 @@ LISTED = {
     (BATCH_VERSION, "CronJob"): "cronjobs",
 }
 """Kinds that are listed whole, with their plurals: a selector finds them; what a list does not have is not there."""
+MOST_BARE_PODS = 300
+"""In all: names that never come again would each leave a MemoryForecast."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +82,31 @@ def selected(policy: Policy, inventory: Inventory) -> list[Workload]:
     if ref is not None:
         return [workload for workload in mine if (workload.kind, workload.name) == (ref.kind, ref.name)]
     selector = policy.target.selector or {}
-    chosen = [each for each in mine if (each.api_version, each.kind) in LISTED and matches(selector, each.labels)]
+    chosen = [each for each in mine if _may_select(policy, each) and matches(selector, each.labels)]
     return sorted(chosen, key=lambda each: each.key)
+
+
+def _may_select(policy: Policy, workload: Workload) -> bool:
+    if workload.is_bare_pod:
+        return policy.target.bare_pods
+    return (workload.api_version, workload.kind) in LISTED
+
+
+def with_bare_pods(inventory: Inventory, policies: Sequence[Policy], pods: Iterable[PodView]) -> Inventory:
+    """The same, with the pods that nothing owns of the policies that ask for them: the oldest, as far as there is room.
+
+    Args:
+        inventory: what there is beside them.
+        policies: all that can be followed.
+        pods: those that live.
+    """
+    about = frozenset[str]().union(*(inventory.namespaces(each) for each in policies if each.target.bare_pods))
+    found = [pod for pod in pods if not pod.owner and pod.namespace in about]
+    if len(found) > MOST_BARE_PODS:
+        words = "%d pods that nothing owns, of which %d are recommended for: would target.groupBy hold them together?"
+        logger.warning(words, len(found), MOST_BARE_PODS)
+    oldest = sorted(found, key=lambda pod: (pod.created_s, pod.namespace, pod.name))[:MOST_BARE_PODS]
+    return replace(inventory, workloads={**inventory.workloads, **{each.key: each for each in map(bare, oldest)}})
 
 
 def take_inventory(

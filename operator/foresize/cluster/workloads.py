@@ -35,6 +35,9 @@ BATCH_VERSION = "batch/v1"
 GROUP = "PodLabel"
 GROUP_VERSION = "v1"
 """Pods of one value of a label, that nothing else holds together; named `label=value`."""
+POD = "Pod"
+POD_VERSION = "v1"
+"""A pod that nothing owns."""
 SCHEDULED = re.compile(r"Job/(?P<name>.+)-[0-9]{8,}")
 """A CronJob's Job has the minute of its schedule behind the name, as the admission policy takes it too."""
 TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
@@ -110,6 +113,11 @@ class Workload:
     def is_group(self) -> bool:
         """Whether a label holds its pods together, and nothing else."""
         return (self.api_version, self.kind) == (GROUP_VERSION, GROUP)
+
+    @property
+    def is_bare_pod(self) -> bool:
+        """Whether it is a pod that nothing owns: nothing would bring it back."""
+        return (self.api_version, self.kind) == (POD_VERSION, POD)
 
     @property
     def key(self) -> tuple[str, str]:

@@ -20,7 +20,7 @@ from foresize import metrics
 from foresize.cluster.guard import Assignment, assign
 from foresize.cluster.podgroups import take_groups
 from foresize.cluster.podwatch import PodWatch
-from foresize.cluster.targets import Inventory, take_inventory
+from foresize.cluster.targets import Inventory, take_inventory, with_bare_pods
 from foresize.cluster.workloads import BATCH_VERSION, BUILT_IN, BUILT_IN_VERSION
 from foresize.config.policy import SYSTEM_NAMESPACES, Policy, PolicyProblem, parse
 from foresize.config.policylist import PolicyList
@@ -34,7 +34,7 @@ from foresize.passes.ahead import Ahead
 from foresize.passes.attend import Attendant
 from foresize.passes.budgets import with_shares
 from foresize.passes.creation import births, creating
-from foresize.passes.managed import Managed, manage
+from foresize.passes.managed import Managed, kept_s, manage
 from foresize.passes.measuring import dealt, measure
 from foresize.passes.moving import Mover
 from foresize.passes.policyreport import Found
@@ -53,8 +53,6 @@ from foresize_forecast.prometheus import NewestSamples, Source
 
 logger = logging.getLogger(__name__)
 
-RETIRED_AFTER_S = 7 * 86_400.0
-"""A MemoryForecast is kept this long after its workload has gone: what kills taught survives a recreation."""
 MOST_SURPRISES = 1000
 """Workloads that were looked for in vain are remembered up to this many, so as not to be looked for again."""
 NEVER: tuple[float, frozenset[tuple[str, int]]] = (0.0, frozenset())
@@ -201,7 +199,8 @@ class ActPass:
             self._admission.load(self._settings.namespaces)
             wide, reserved = not self._settings.namespaces, self._reserved()
             found = take_inventory(self._api, policies, self._inventory, clusterwide=wide, reserved=reserved)
-            self._inventory = replace(found, groups=take_groups(self._api, policies, found, self._records.groups))
+            found = replace(found, groups=take_groups(self._api, policies, found, self._records.groups))
+            self._inventory = with_bare_pods(found, policies, self._watch.snapshot().values())
             self._inventory_of = (now_s, current)
             self._attendant.spending.quotas_were_read()
             self._namespaces = {name for policy in policies for name in self._inventory.namespaces(policy)}
@@ -269,10 +268,10 @@ class ActPass:
             _warn_of(namespace, self._admission.publish(namespace, born.entries, owners))
 
     def _retire(self, managed: Mapping[Key, Managed], now_s: float) -> None:
-        """Forget workloads that have been gone for a week; their policy's deletion has Kubernetes do it at once."""
+        """Forget workloads that have been gone for long; their policy's deletion has Kubernetes do it at once."""
         gone = self._records.workloads() - managed.keys()
         self._gone_since_s = {key: self._gone_since_s.get(key, now_s) for key in gone}
-        for key in [key for key, since_s in self._gone_since_s.items() if now_s - since_s > RETIRED_AFTER_S]:
+        for key in [key for key, since_s in self._gone_since_s.items() if now_s - since_s > kept_s(key)]:
             try:
                 self._records.forget(key)
             except ApiError as error:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from threading import Lock, RLock
 
 from foresize import metrics
+from foresize.cluster.guard import RECOMMEND_ONLY
 from foresize.config.quantities import people
 from foresize.doors.resize import resize
 from foresize.kube.kubeapi import Api, NotFound
@@ -128,7 +129,7 @@ class Attendant:
             doing=_doing(managed, seen, senses),
         )
         if not managed.resizes:
-            return look
+            return replace(look, blocked=_never_sized(managed, seen))
         return self._act(managed, look, [pod for pod in seen.pods if only in {None, pod.uid}])
 
     def _act(self, managed: Managed, look: Look, pods: list[PodView]) -> Look:
@@ -214,6 +215,13 @@ def _reviewed(
     if not managed.resizes:  # only in place can replicas be sized apart
         return with_init(review(state, seen, forecasts, policy), seen, runs, policy)
     return with_init(review_apart(state, seen, forecasts, tiers, policy), seen, runs, policy)
+
+
+def _never_sized(managed: Managed, seen: Observation) -> dict[str, Blocked]:
+    """What keeps the pods of a kind that is only recommended for from a size that their policy would apply."""
+    if managed.quiet != RECOMMEND_ONLY or not managed.policy.in_place:
+        return {}
+    return {pod.name: Blocked(Obstacle.RECOMMEND_ONLY, managed.quiet_message) for pod in seen.pods}
 
 
 def _untargeted(state: WorkloadState) -> WorkloadState:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from foresize.cluster.autoscalers import Scaler
 from foresize.cluster.guard import ROLLING_OUT, Assignment
 from foresize.cluster.targets import Inventory
-from foresize.cluster.workloads import BUILT_IN_VERSION, TEMPLATED, Workload, may_be_grouped, scheduled
+from foresize.cluster.workloads import BUILT_IN_VERSION, POD, TEMPLATED, Workload, may_be_grouped, scheduled
 from foresize.config.labels import matches
 from foresize.config.policy import Policy
 from foresize.reporting.records import Subject
@@ -16,6 +16,11 @@ from foresize_forecast.disruption import Crew
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.sizes import QosClass, Size
 from foresize_forecast.tiers import names
+
+KEPT_S = 7 * 86_400.0
+"""A MemoryForecast is kept this long after its workload has gone: what kills taught survives a recreation."""
+BARE_POD_KEPT_S = 86_400.0
+"""The same of a bare pod: many are of a name that never comes again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +135,18 @@ def owns(workload: Workload, pod: PodView) -> bool:
     key = workload.key[1]
     if workload.is_group:
         return may_be_grouped(pod.owner) and matches(workload.selector, pod.labels)
+    if workload.is_bare_pod:
+        return not pod.owner and pod.name == workload.name
     if workload.runs:
         return key in {pod.owner, scheduled(pod.owner)}
     if pod.owner == key:
         return True
     return workload.api_version != BUILT_IN_VERSION and matches(workload.selector, pod.labels)
+
+
+def kept_s(key: tuple[str, str]) -> float:
+    """For how long what is remembered of a workload outlives it."""
+    return BARE_POD_KEPT_S if key[1].startswith(f"{POD}/") else KEPT_S
 
 
 def manage(

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from foresize.cluster.guard import Assignment, assign
 from foresize.cluster.podgroups import take_groups
 from foresize.cluster.podwatch import PodWatch
-from foresize.cluster.targets import Inventory, take_inventory
+from foresize.cluster.targets import Inventory, take_inventory, with_bare_pods
 from foresize.config.policy import Policy, parse
 from foresize.config.policylist import PolicyList
 from foresize.config.settings import Settings
@@ -86,7 +86,7 @@ def rehearse(settings: Settings, api: RehearsedApi, uids: Collection[str]) -> Re
     events = Events(api, "rehearsal")
     watch = PodWatch(
         api,
-        keep=lambda pod: bool(pod.owner or pod.labels),
+        keep=lambda _: True,
         namespaces=settings.namespaces,
         on_kill=lambda *_: None,
         on_running=lambda *_: None,
@@ -107,11 +107,11 @@ def rehearse(settings: Settings, api: RehearsedApi, uids: Collection[str]) -> Re
         mover=Mover(settings, api, fence, attendant=attendant, records=records, admission=admission, events=events),
         sleeper=Sleeper(api, fence, attendant, records, events),
     )
-    assignments, inventory = _assignments(settings, api, records, fence.stopped)
     _synced(watch, api, settings)
-    known = {each.workload.key: manage(each, inventory, {}, {}) for each in assignments}
-    forecasts.standing = lambda key: standing_of(known[key], watch.pods_of(*key), records.state(key))
     try:
+        assignments, inventory = _assignments(settings, api, records, watch, fence.stopped)
+        known = {each.workload.key: manage(each, inventory, {}, {}) for each in assignments}
+        forecasts.standing = lambda key: standing_of(known[key], watch.pods_of(*key), records.state(key))
         _refit(settings, forecasts, assignments, uids)
         acts.run(fence.stopped)
     finally:
@@ -124,7 +124,7 @@ def rehearse(settings: Settings, api: RehearsedApi, uids: Collection[str]) -> Re
 
 
 def _assignments(
-    settings: Settings, api: RehearsedApi, records: Records, stopped: str
+    settings: Settings, api: RehearsedApi, records: Records, watch: PodWatch, stopped: str
 ) -> tuple[list[Assignment], Inventory]:
     """Which policy would have which workload, and what surrounds them."""
     parsed = (
@@ -135,6 +135,7 @@ def _assignments(
     wide, reserved = not settings.namespaces, {settings.operator_namespace}
     inventory = take_inventory(api, policies, Inventory(), clusterwide=wide, reserved=reserved)
     inventory = replace(inventory, groups=take_groups(api, policies, inventory, records.groups))
+    inventory = with_bare_pods(inventory, policies, watch.snapshot().values())
     return assign(policies, inventory, stopped)[0], inventory
 
 

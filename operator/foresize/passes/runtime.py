@@ -70,7 +70,7 @@ class Runtime:
         )
         self._watch = PodWatch(
             api,
-            keep=lambda pod: bool(pod.owner or pod.labels),
+            keep=lambda _: True,
             namespaces=settings.namespaces,
             on_kill=self._on_kill,
             on_running=self._on_running,

@@ -156,7 +156,8 @@ def _nothing(found: Findings) -> str:
     where = "this namespace" if found.policy.namespace_selector is None else "any of its namespaces"
     if label := found.policy.target.group_by:
         return f"its selector finds no pod with the label {label} in {where}, bare or of a Job that no CronJob made"
-    return f"its selector matches no Deployment, StatefulSet, DaemonSet, ReplicaSet or CronJob in {where}"
+    bare = ", nor a pod that nothing owns," if found.policy.target.bare_pods else ""
+    return f"its selector matches no Deployment, StatefulSet, DaemonSet, ReplicaSet or CronJob{bare} in {where}"
 
 
 def _silence(found: Findings) -> Quiet | None:
