@@ -2,9 +2,10 @@
 
 import itertools
 import json
+import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from foresize_dev import images, workloads
 from foresize_dev.cluster import Cluster
@@ -15,6 +16,7 @@ Json = dict[str, Any]
 HASH = "5d9c7b6f4"
 IGNORE = {"foresize.dev/ignore": "true"}
 SIZED_DEADLINE_S = 20
+CREATORS = 2
 ROUNDS = itertools.count(100)
 
 
@@ -71,6 +73,30 @@ class Births:
         path = f"/api/v1/namespaces/{self.namespace}/pods?dryRun=All"
         created: Json = self.cluster.api.request("POST", path, body)
         return created
+
+
+class Stream:
+    """Pods created one after the other, as long as its context lasts."""
+
+    def __init__(self, births: Births) -> None:
+        self.born: list[tuple[str | None, str | None]] = []
+        self._births, self._end = births, threading.Event()
+        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(CREATORS)]
+
+    def __enter__(self) -> Self:
+        for each in self._threads:
+            each.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._end.set()
+        for each in self._threads:
+            each.join(30)
+
+    def _run(self) -> None:
+        body = pod(container("app", "10Mi", "20Mi"))
+        while not self._end.is_set():
+            self.born.append(sizes_of(self._births.create(body))["app"])
 
 
 def container(name: str, request: str = "", limit: str = "", cpu: tuple[str, str] = ("", ""), **more: object) -> Json:

@@ -5,6 +5,7 @@ a version builds anew and an old checkout finds what it built before.
 """
 
 import hashlib
+import json
 import os
 import subprocess
 import sys
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from foresize_dev.places import PARTS_SOURCES, parts_cache
 
+FETCH_DEADLINE_S = 120.0
 PROGRESS_EVERY_S = 15.0  # of the lines in a log; a terminal is rewritten with each package
 
 
@@ -32,9 +34,10 @@ HYPERKUBE = Part("hyperkube", stamps=("k8s.io/component-base/version", "k8s.io/c
 MEMHOG = Part("memhog")
 HELM = Part("helm", package="helm.sh/helm/v4/cmd/helm")
 DASHCHECK = Part("dashcheck")
+CERTMANAGER = Part("certmanager")
 METRICS_SERVER = Part("metrics-server", package="sigs.k8s.io/metrics-server/cmd/metrics-server")
 VICTORIA_METRICS = Part("victoriametrics", package="github.com/VictoriaMetrics/VictoriaMetrics/app/victoria-metrics")
-ALL = (HYPERKUBE, MEMHOG, HELM, DASHCHECK, METRICS_SERVER, VICTORIA_METRICS)
+ALL = (HYPERKUBE, MEMHOG, HELM, DASHCHECK, CERTMANAGER, METRICS_SERVER, VICTORIA_METRICS)
 
 
 class BuildError(RuntimeError):
@@ -62,6 +65,21 @@ def find_or_build(part: Part) -> Path:
 def build_missing(wanted: Sequence[Part] = ALL) -> dict[str, Path]:
     """Every wanted program by name, built where needed."""
     return {part.name: find_or_build(part) for part in wanted}
+
+
+def module_folder(part: Part, module: str) -> Path:
+    """Where the sources of a module are that goes into a part; fetches them where Go has cleaned its cache.
+
+    Raises:
+        BuildError: no Go, or no network for the module.
+    """
+    command = ["go", "mod", "download", "-json", module]
+    folder = PARTS_SOURCES / part.name
+    found = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False, timeout=FETCH_DEADLINE_S)
+    told = json.loads(found.stdout or "{}")
+    if "Dir" not in told:
+        raise BuildError(f"fetching {module} failed: {told.get('Error', found.stderr)}")
+    return Path(told["Dir"])
 
 
 def _target(part: Part) -> Path:

@@ -31,6 +31,7 @@ class Webhook:
 
     cluster: Cluster
     number: int = 0
+    certificate_folder: Path | None = None  # where the Secret of its certificate is mounted, if somebody else keeps it
     port: int = field(default_factory=free_port)
     probe_port: int = field(default_factory=free_port)
 
@@ -64,6 +65,8 @@ class Webhook:
             "PYTHONUNBUFFERED": "1",
         }
         own = [f"--account-folder={self._account()}", f"--port={self.port}", f"--probe-port={self.probe_port}"]
+        if self.certificate_folder is not None:
+            own.append(f"--certificate-folder={self.certificate_folder}")
         program = [sys.executable, "-m", "foresize.webhook", *self._flags(), *own, "--drain=1s"]
         processes.start(state, self.name, program, environment)
         wait_for(f"{self.name} to be ready", self._ready, READY_DEADLINE_S, every_s=0.05)

@@ -138,6 +138,18 @@ def test_with_cert_manager_it_writes_nothing(render: Render) -> None:
     assert volume["secret"]["secretName"] == certificate["secretName"]
 
 
+def test_its_authority_outlives_the_certificate(render: Render) -> None:
+    """What the API server is told to trust stays good while one certificate takes the place of another."""
+    manifests = render({"admission": {"mode": "webhook", "webhook": {"certificate": CERT_MANAGER}}})
+    named = {(each["kind"], each["metadata"]["name"]): each.get("spec") for each in manifests}
+    authority = named["Certificate", f"{NAME}-authority"]
+
+    assert named["Issuer", NAME] == {"ca": {"secretName": authority["secretName"]}}
+    assert (authority["isCA"], authority["duration"]) == (True, "87600h")  # 10 years of 365 days
+    assert authority["privateKey"]["rotationPolicy"] == "Never"
+    assert named["Issuer", authority["issuerRef"]["name"]] == {"selfSigned": {}}
+
+
 def test_an_issuer_of_ones_own_is_used(render: Render) -> None:
     """Named, it signs instead, and no self-signed one is made."""
     parts = installed(render, certificate={**CERT_MANAGER, "issuerRef": {"name": "ours", "kind": "ClusterIssuer"}})

@@ -5,13 +5,11 @@ chart's Service by EndpointSlices of the test's own.
 """
 
 import base64
-import threading
 from collections.abc import Iterator
-from typing import Self
 
 import pytest
 
-from births import HASH, Births, container, controller, job, pod, sizes_of
+from births import HASH, Births, Stream, container, controller, job, pod, sizes_of
 from foresize_dev import helm, workloads
 from foresize_dev import prometheus as prometheuses
 from foresize_dev.cluster import Cluster
@@ -31,7 +29,6 @@ VALUES = {
 }
 MI = 1 << 20
 MOST_BYTES = 64 * MI
-CREATORS = 2
 
 
 @pytest.fixture(scope="module")
@@ -157,30 +154,6 @@ def test_an_upgrade_of_the_chart_keeps_what_the_webhook_wrote(cluster: Cluster, 
     assert trusted(cluster) >= 1
     for _ in range(10):
         assert sizes_of(births.create(pod(container("app", "10Mi", "20Mi")))) == {"app": ("100Mi", "200Mi")}
-
-
-class Stream:
-    """Pods created one after the other, as long as its context lasts."""
-
-    def __init__(self, births: Births) -> None:
-        self.born: list[tuple[str | None, str | None]] = []
-        self._births, self._end = births, threading.Event()
-        self._threads = [threading.Thread(target=self._run, daemon=True) for _ in range(CREATORS)]
-
-    def __enter__(self) -> Self:
-        for each in self._threads:
-            each.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._end.set()
-        for each in self._threads:
-            each.join(30)
-
-    def _run(self) -> None:
-        body = pod(container("app", "10Mi", "20Mi"))
-        while not self._end.is_set():
-            self.born.append(sizes_of(self._births.create(body))["app"])
 
 
 def serving(cluster: Cluster) -> str:
