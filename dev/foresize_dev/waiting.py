@@ -3,6 +3,7 @@
 import os
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -38,3 +39,20 @@ def wait_for(what: str, probe: Callable[[], T | None], deadline_s: float, every_
         if time.monotonic() >= end:
             raise DeadlineError(f"waited {deadline_s:g} s for {what}; last seen: {seen!r}")
         time.sleep(every_s)
+
+
+def wait_until(what: str, probe: Callable[[], bool], until_s: float) -> None:
+    """As `wait_for`, until a time that no patience moves.
+
+    Args:
+        what: what is waited for.
+        probe: whether it is there; what it raises is raised.
+        until_s: Unix seconds.
+
+    Raises:
+        DeadlineError: it has not come by then.
+    """
+    while not probe():
+        if time.time() >= until_s:
+            raise DeadlineError(f"waited for {what} until {datetime.fromtimestamp(until_s, UTC):%H:%M:%S}")
+        time.sleep(0.1)

@@ -37,6 +37,10 @@ REQUEST_DAYS = 1 / 24
 """History below which a request is not lowered: an hour."""
 LIMIT_DAYS = 1.0
 """History below which a limit is not lowered or first set: a day."""
+AMPLE_COOLDOWNS = 4
+"""Cooldowns that a limit waits for before it is lowered where its nodes have memory to spare for a day: nobody is in
+need of it, and what a lower limit takes first is page cache that is warm. Requests do not wait: they are paid for, and
+keep whole nodes from being given back."""
 USAGE_MARGIN = 0.05
 USAGE_CONSTANT_BYTES = 8 * MIB
 """No limit is lowered under present use plus these."""
@@ -59,6 +63,7 @@ class Evidence:
         distrust: why its samples or its outlook cannot be trusted to lower anything; empty if they can.
         share: of the request that it wants, what its policy's budget gives it.
         needed_by_others: it does nothing, and its node is foretold to be short: a request is lowered without waiting.
+        ample: the nodes of all its pods have memory to spare for a day.
     """
 
     present: Size
@@ -72,6 +77,7 @@ class Evidence:
     distrust: str = ""
     share: float = 1.0
     needed_by_others: bool = False
+    ample: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +96,12 @@ class Case:
         """Whether what is known is too stale or too short to lower anything."""
         known_days = self.forecast.outlook.days if isinstance(self.forecast, Forecasted) else 0.0
         return bool(self.evidence.distrust) or self.evidence.usage_bytes is None or known_days < days_needed
+
+    @property
+    def limit_cooldown_s(self) -> int:
+        """How long a limit stays before it is lowered; one that is the request too is paid for."""
+        tied = self.policy.limit is LimitStrategy.EQUAL_REQUEST
+        return self.pace.cooldown_s * (AMPLE_COOLDOWNS if self.evidence.ample and not tied else 1)
 
     @property
     def raised_by_fast_clock(self) -> bool:
@@ -155,7 +167,7 @@ def limit(case: Case, want: Wanted, request_bytes: int | None) -> Choice:
         return Choice(before, Reason.WITHIN_TOLERANCE)
     if case.distrust(LIMIT_DAYS):
         return Choice(before, Reason.STALE_DATA)
-    if before == request_bytes or case.now_s - case.state.limit_changed_at_s < case.pace.cooldown_s:
+    if before == request_bytes or case.now_s - case.state.limit_changed_at_s < case.limit_cooldown_s:
         return Choice(before, Reason.COOLDOWN)
     step = rounded_up(max(wanted_bytes, before * (1 - LIMIT_STEP)))
     return Choice(min(before, max(step, lowest)), Reason.FORECAST)

@@ -76,7 +76,8 @@ def decide(
         if ladder.floor_bytes(state, now_s):
             creation = _bounded(case, Size(request.value_bytes, limit.value_bytes))
     else:
-        want = wanted(forecast, max(held_bytes, fast.level(state, now_s)), policy, now_s)
+        node_bytes = evidence.room.node_allocatable_bytes if pace.reserve_movers else None
+        want = wanted(forecast, max(held_bytes, fast.level(state, now_s)), policy, now_s, node_bytes)
         wish = _bounded(case, want.now)
         want = _shared(want, case)
         creation = _bounded(case, want.creation)

@@ -87,6 +87,8 @@ class WorkloadPolicy:
     """Pods that try a lower limit first; 0: all at once."""
     hold_leaks: bool = False
     """Stop raising what leaks."""
+    reserve_movers: bool = False
+    """Requests of large movers hold what they may rise by within the hour."""
 
     def container(self, name: str) -> ContainerPolicy | None:
         """The policy of a container; None where no pattern matches its name, and it is left alone."""

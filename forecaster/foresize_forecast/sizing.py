@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from foresize_forecast.jumps import HOUR_S, OFFSET_BYTES, Tail
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.sizes import MIB, ContainerPolicy, LimitStrategy, Size, rounded_up
 
@@ -17,6 +18,10 @@ STARTUP_MARGIN = 0.1
 """Over the highest start seen: starts are few, so their maximum is a weak estimate."""
 TIED_HEADROOM = 0.02
 """Head room of a limit that is the request as well, and is paid for as such."""
+MOVER = 0.02
+"""Share of a node that a container may rise by within the hour to be a large mover."""
+MOVER_RISK = 0.05
+"""What a large mover's reserve holds is passed in one hour of twenty."""
 LIMIT_WEIGHT = 0.5
 """What a byte of a limit above the request costs, in bytes reserved: nobody is billed for it, but the node has to have
 it when several are used at once."""
@@ -37,7 +42,9 @@ class Wanted:
     creation: Size
 
 
-def wanted(forecast: Forecasted, level_bytes: float, policy: ContainerPolicy, now_s: float) -> Wanted:
+def wanted(
+    forecast: Forecasted, level_bytes: float, policy: ContainerPolicy, now_s: float, node_bytes: float | None = None
+) -> Wanted:
     """The sizes that the forecast asks for, before bounds, cooldowns and what kills taught.
 
     Args:
@@ -45,14 +52,36 @@ def wanted(forecast: Forecasted, level_bytes: float, policy: ContainerPolicy, no
         level_bytes: the level in force now, what the fast clock saw included.
         policy: what is asked for the container.
         now_s: Unix seconds.
+        node_bytes: of a node, where requests of large movers hold a reserve; None where none does.
     """
     outlook, plan = forecast.outlook, forecast.plan
     born_bytes = max(outlook.highest_level, float(outlook.seen_peak_bytes), level_bytes)
-    now = _size(forecast, plan.request_at(now_s), level_bytes, policy)
+    coming = max(level_bytes, outlook.level_at(now_s, HOUR_S))
+    request = with_reserve(plan.request_at(now_s), coming, forecast.tail, node_bytes)
+    highest = with_reserve(plan.highest_bytes, max(outlook.highest_level, level_bytes), forecast.tail, node_bytes)
+    now = _size(forecast, request, level_bytes, policy)
     least = None if now.limit_bytes is None else rounded_up(_held(forecast, level_bytes, policy))
     if policy.limit is LimitStrategy.RATIO:
         least = now.limit_bytes
-    return Wanted(now, least, _size(forecast, plan.highest_bytes, born_bytes, policy))
+    return Wanted(now, least, _size(forecast, highest, born_bytes, policy))
+
+
+def with_reserve(request_bytes: int, level_bytes: float, tail: Tail, node_bytes: float | None) -> int:
+    """A request with what a large mover may rise by within the hour; as it is where that is little for a node.
+
+    Args:
+        request_bytes: as planned.
+        level_bytes: the peak expected within the hour.
+        tail: of jumps above it.
+        node_bytes: what a node has to allocate; None: no reserve is held.
+
+    Worked: 1 GiB of request and level, one hour in twenty rises by half: (1024 + 64) x 1.5 - 64 = 1568 MiB. The 544 MiB
+    are more than 2 % of 16 GiB, and less than that of 64 GiB.
+    """
+    if node_bytes is None:
+        return request_bytes
+    reached = (level_bytes + OFFSET_BYTES) * (1 + tail.growth_at(MOVER_RISK)) - OFFSET_BYTES
+    return rounded_up(reached) if reached - request_bytes > MOVER * node_bytes else request_bytes
 
 
 def headroom(policy: ContainerPolicy) -> float:

@@ -46,6 +46,7 @@ class Observation:
         revision: of its pod template, memory aside, where its pods are runs; empty where nothing tells.
         needed_by_others: it does nothing, and a node of its pods is foretold to be short.
         names: by pod, what it is known by for longer than it lives (`tiers.names`).
+        ample: the nodes of all its pods have memory to spare for a day.
     """
 
     now_s: float
@@ -64,6 +65,7 @@ class Observation:
     revision: str = ""
     needed_by_others: bool = False
     names: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    ample: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,6 +248,7 @@ def _evidence(name: str, seen: Observation, known: ContainerState) -> Evidence:
         seen.distrust,
         seen.share,
         seen.needed_by_others,
+        seen.ample,
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,15 +13,15 @@ from typing import Any
 import pytest
 
 from crowding import in_bytes
-from foresize_dev import backfill, workloads
+from foresize_dev import workloads
 from foresize_dev.audit import Write
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.operator_process import Operator
-from foresize_dev.waiting import DeadlineError, wait_for
+from foresize_dev.waiting import DeadlineError, wait_for, wait_until
 from foresize_dev.workloads import Memhog
 from proofs import resizes
-from scenes import MIB, RANDOM, forecast, now, policy, resized, sizes
+from scenes import MIB, fine_past, forecast, now, policy, resized, sizes
 
 Json = dict[str, Any]
 DAY_S = 86_400
@@ -58,7 +57,9 @@ def test_a_daily_peak_is_met_before_it_and_let_go_and_a_leak_is_named(
     for look_s in FIRST_LOOKS_S:
         day = _begun(cluster, namespace, prometheus, operator, look_s)
         with suppress(DeadlineError):
-            _wait("the request of the peak", lambda of=day: _request(cluster, of.web) >= PEAK_MIB * MIB, day.peak_s)
+            wait_until(
+                "the request of the peak", lambda of=day: _request(cluster, of.web) >= PEAK_MIB * MIB, day.peak_s
+            )
             break
         day.started.stop()
         cluster.kubectl("delete", "deployments,memorypolicies", "--all", "-n", namespace, "--cascade=foreground")
@@ -93,8 +94,8 @@ def _begun(
     cluster.apply(*(workloads.deployment(name, hog) for name, hog in hogs.items()), namespace=namespace)
     web, leaky = (workloads.wait_until_ready(cluster, namespace, name)[0] for name in hogs)
     history = [
-        *_past(web, STEP_S, 7 * DAY_S, lambda at_s: PEAK_MIB if (at_s - peak_s) % DAY_S < PEAK_S else BASE_MIB),
-        *_past(leaky, COARSE_STEP_S, 20 * 3600, lambda at_s: 252 - 12 * (time.time() - at_s) / 3600),
+        *fine_past(web, STEP_S, 7 * DAY_S, lambda at_s: PEAK_MIB if (at_s - peak_s) % DAY_S < PEAK_S else BASE_MIB),
+        *fine_past(leaky, COARSE_STEP_S, 20 * 3600, lambda at_s: 252 - 12 * (time.time() - at_s) / 3600),
     ]
     since = cluster.audit.mark()
     hurry = {
@@ -106,25 +107,6 @@ def _begun(
     cluster.apply(policy("leak", "leaky", leak={"action": "Hold"}), namespace=namespace)
     started = operator(prometheus(history=history).url, refit_interval="30s")
     return Day(peak_s, web, leaky, started, since)
-
-
-def _wait(what: str, probe: Callable[[], bool], until_s: float) -> None:
-    """As `wait_for`, until a time that no patience moves."""
-    end = time.monotonic() + until_s - time.time()
-    while not probe():
-        if time.monotonic() >= end:
-            raise DeadlineError(f"waited for {what} until {_clock(until_s)}")
-        time.sleep(0.1)
-
-
-def _past(pod: Json, step_s: int, long_s: int, mebibytes: Callable[[float], float]) -> list[backfill.Series]:
-    """What a pod of the same revision used until now, sampled in the middle of each interval."""
-    count = long_s // step_s
-    start_s = time.time() // step_s * step_s - step_s / 2 - (count - 1) * step_s
-    stem = pod["metadata"]["name"].rsplit("-", 1)[0]
-    who = {"namespace": pod["metadata"]["namespace"], "pod": f"{stem}-{RANDOM}", "node": pod["spec"]["nodeName"]}
-    used = [mebibytes(start_s + at * step_s) * MIB for at in range(count)]
-    return backfill.container_memory(who, "app", start_s, step_s, used)
 
 
 def _clock(at_s: float) -> str:

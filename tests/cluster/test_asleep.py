@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
-from foresize_dev import backfill, workloads
+from foresize_dev import workloads
 from foresize_dev.api import ApiError
 from foresize_dev.audit import Write
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.operator_process import Operator
-from foresize_dev.waiting import wait_for
+from foresize_dev.waiting import DeadlineError, wait_for, wait_until
 from foresize_dev.workloads import Memhog
 from holdup import Holdup, holding, rule
 from proofs import deeds, see_passes
 from releases import release
-from scenes import MIB, RANDOM, events, forecast, past, policy
+from scenes import events, fine_past, forecast, past, policy
 
 Json = dict[str, Any]
 SCALE = "deployments/scale"
@@ -28,31 +29,37 @@ STATUS = "memoryforecasts/status"
 SCALINGS = (rule("apps", SCALE, "UPDATE"), rule("foresize.dev", STATUS, "UPDATE"))
 DAY_S = 86_400
 STEP_S = 15
-FIRST_LOOK_S = 110
-"""From the Deployments' creation to the need: room for back-filling, a first forecast, and a sleep that pays."""
+FIRST_LOOKS_S = (110, 220)
+"""From the Deployments' creation to the need: room for back-filling, a first forecast, and a sleep that pays. On a
+machine that is too busy for the first, all is begun anew with the second."""
 SLEEPS = {"idle": {"after": "10s", "action": "ScaleToZero"}, "pace": {"lead": "20s", "cooldown": "10s"}}
 FINE = {"window": "7d", "step": f"{STEP_S}s"}
 
 
-@pytest.mark.timeout(240)
+@dataclass(frozen=True)
+class Need:
+    """A workload that will be needed, and an operator that has just begun to look at it."""
+
+    at_s: float
+    started: Operator
+    since: int
+
+
+@pytest.mark.timeout(450)
 def test_an_idle_workload_sleeps_and_is_back_before_its_forecast_need(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:
     """Its memory rises at the same time every day: its two pods are ready again by then, after one scaling each way."""
-    cluster.apply(workloads.deployment("daily", _hog()), namespace=namespace)
-    pod = workloads.wait_until_ready(cluster, namespace, "daily", 2)[0]
-    need_s = math.ceil((time.time() + FIRST_LOOK_S) / STEP_S) * STEP_S
-    history = _past(pod, lambda at_s: 200 if (at_s - need_s) % DAY_S < 600 else 40)
-    since = cluster.audit.mark()
-    cluster.apply(policy("daily", "daily", **SLEEPS, history=FINE, horizon="2h"), namespace=namespace)
-    started = operator(prometheus(history=history).url, inventory_interval="1s", refit_interval="30s")
-
-    wait_for("it to sleep", lambda: _replicas(cluster, namespace, "daily") == 0, FIRST_LOOK_S)
-    wait_for("what is needed", lambda: _replicas(cluster, namespace, "daily") == 2, FIRST_LOOK_S)
-    workloads.wait_until_ready(cluster, namespace, "daily", 2)
-    assert time.time() < need_s
-    see_passes(started)
-    assert [0, 2] == _asked(cluster, started, namespace, since, "daily")
+    for look_s in FIRST_LOOKS_S:
+        need = _begun(cluster, namespace, prometheus, operator, look_s)
+        with suppress(DeadlineError):
+            _sleeps_and_is_back(cluster, namespace, need.at_s)
+            break
+        need.started.stop()
+        cluster.kubectl("delete", "deployments,memorypolicies", "--all", "-n", namespace, "--cascade=foreground")
+    assert time.time() < need.at_s
+    see_passes(need.started)
+    assert [0, 2] == _asked(cluster, need.started, namespace, need.since, "daily")
     told = wait_for("the Event", lambda: events(cluster, namespace, "ScaledUp"), 20)
     assert any("its memory is forecast to rise above its idle level" in note for note in told)
 
@@ -139,18 +146,34 @@ def test_an_operator_killed_on_the_way_writes_nothing_twice_and_nobody_sleeps_fo
     assert {} == forecast(cluster, namespace)
 
 
+def _begun(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator, look_s: float
+) -> Need:
+    """Everything is there, and it is needed so many seconds after the first of it was made."""
+    cluster.apply(workloads.deployment("daily", _hog()), namespace=namespace)
+    pod = workloads.wait_until_ready(cluster, namespace, "daily", 2)[0]
+    need_s = math.ceil((time.time() + look_s) / STEP_S) * STEP_S
+    history = fine_past(pod, STEP_S, 7 * DAY_S, lambda at_s: 200 if (at_s - need_s) % DAY_S < 600 else 40)
+    since = cluster.audit.mark()
+    cluster.apply(policy("daily", "daily", **SLEEPS, history=FINE, horizon="2h"), namespace=namespace)
+    started = operator(prometheus(history=history).url, inventory_interval="1s", refit_interval="30s")
+    return Need(need_s, started, since)
+
+
+def _sleeps_and_is_back(cluster: Cluster, namespace: str, until_s: float) -> None:
+    """Its pods are gone, and then they are back and ready; raises where that is not so in time."""
+    wait_until("it to sleep", lambda: _replicas(cluster, namespace, "daily") == 0, until_s)
+    wait_until("what is needed", lambda: _replicas(cluster, namespace, "daily") == 2, until_s)
+    wait_until("its pods", lambda: _ready(cluster, namespace) == 2, until_s)
+
+
+def _ready(cluster: Cluster, namespace: str) -> int:
+    found: Json = cluster.api.get(f"/apis/apps/v1/namespaces/{namespace}/deployments/daily")
+    return int(found["status"].get("readyReplicas", 0))
+
+
 def _hog() -> Memhog:
     return Memhog({"HOLD": "40Mi"}, request="64Mi", limit="128Mi", replicas=2)
-
-
-def _past(pod: Json, mebibytes: Callable[[float], float]) -> list[backfill.Series]:
-    """What a pod of the same revision used until now, sampled in the middle of each interval."""
-    count = 7 * DAY_S // STEP_S
-    start_s = time.time() // STEP_S * STEP_S - STEP_S / 2 - (count - 1) * STEP_S
-    stem = pod["metadata"]["name"].rsplit("-", 1)[0]
-    who = {"namespace": pod["metadata"]["namespace"], "pod": f"{stem}-{RANDOM}", "node": pod["spec"]["nodeName"]}
-    used = [mebibytes(start_s + at * STEP_S) * MIB for at in range(count)]
-    return backfill.container_memory(who, "app", start_s, STEP_S, used)
 
 
 def _replicas(cluster: Cluster, namespace: str, name: str) -> int:

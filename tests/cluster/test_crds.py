@@ -215,7 +215,7 @@ def test_defaults_are_written_out(cluster: Cluster, namespace: str) -> None:
         "startup": {"ignore": "5m"},
         "pace": {"lead": "10m", "cooldown": "2h"},
         "leak": {"action": "Alert"},
-        "pressure": {"evict": "None"},
+        "pressure": {"evict": "None", "reserve": "None"},
         "disruption": {"after": "5m", "evictionsPerHour": 6},
     }
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from crowding import CLOSED, SECOND, opened, taint
+from crowding import CLOSED, SECOND, in_bytes, opened, taint
 from foresize_dev import backfill, helm, workloads
 from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
@@ -19,7 +19,7 @@ from foresize_dev.workloads import Memhog
 from holdup import holding
 from proofs import see_passes
 from releases import CHART
-from scenes import MIB, RANDOM, condition, events, forecast, policy
+from scenes import MIB, condition, deploy, events, fine_past, forecast, policy, sizes
 
 Json = dict[str, Any]
 DAY_S, STEP_S = 86_400, 60
@@ -27,6 +27,12 @@ BASE_MIB, PEAK_MIB, IDLE_MIB = 250, 420, 250
 """Two that are busy and one that is idle use 750 MiB of the 1024 that pods may have; at the peak it would be 1090."""
 PEAK_S = 60
 BUSY = ("busy-a", "busy-b")
+HURRY: Json = {
+    "pace": {"lead": "20s", "cooldown": "10s"},
+    "history": {"window": "4d", "step": f"{STEP_S}s"},
+    "horizon": "24h",
+}
+Record = Callable[[str, object], None]
 EVICTION = "pods/eviction"
 PRESSURE = 'foresize_node_missing_bytes{node="node-1"}'
 
@@ -42,9 +48,34 @@ def chart(small_cluster: Cluster) -> str:
     return helm.RELEASE
 
 
+def test_a_large_movers_reserve_is_in_its_request(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Two pods of one past, 60 MiB and now and then 210 for a minute: who asks for a reserve has room for that.
+
+    The other one's request is what the forecast asks for, and a quiet pod with the same policy has no more than that.
+    """
+    names = ("mover", "plain", "quiet")
+    pods = {
+        name: deploy(cluster, namespace, name, hold={"HOLD": "60Mi"}, request="128Mi", limit="400Mi") for name in names
+    }
+    reserve = {"pressure": {"reserve": "LargeMovers"}}
+    policies = [policy(name, name, **HURRY, **(reserve if name != "plain" else {})) for name in names]
+    cluster.apply(*policies, namespace=namespace)
+    begun_s = time.time()
+    used = dict.fromkeys(names, lambda at_s: _bursts(at_s, begun_s)) | {"quiet": lambda _: 60}
+    pasts = [series for name in names for series in fine_past(pods[name], STEP_S, 4 * DAY_S, used[name])]
+    operator(prometheus(history=pasts).url, inventory_interval="1s")
+
+    wait_for("the reserve", lambda: _requested(cluster, namespace, "mover") > 200 * MIB, 60)
+    for name in ("plain", "quiet"):
+        wait_for(f"what {name} needs", lambda name=name: _requested(cluster, namespace, name) < 80 * MIB, 40)
+    assert _requested(cluster, namespace, "mover") > 200 * MIB
+
+
 @pytest.mark.timeout(300)
 def test_with_foresize_the_idle_pod_goes_first_and_nobody_else_notices(
-    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator, record_property: Record
 ) -> None:
     """While no node has room, nothing goes and what is missing is said; then the idle pod goes, ahead of the peak.
 
@@ -72,6 +103,7 @@ def test_with_foresize_the_idle_pod_goes_first_and_nobody_else_notices(
         wait_for("the peak", lambda: all(workloads.used_bytes(pods[name]) > 410 * MIB for name in BUSY), 20)
         see_passes(started, 20)  # of a second each: the kubelet has looked, and had every reason to evict without us
 
+        _tell(cluster, namespace, record_property, ["idle"])
         assert [pods["idle"]["metadata"]["uid"]] == _evictions(cluster, started, namespace, since)
         last = wait_for("the report", lambda: forecast(cluster, namespace, "deployment-idle").get("lastEviction"), 20)
         assert ("NodePressureAhead", "node-1") == (last["reason"], last["node"])
@@ -113,7 +145,9 @@ def test_an_operator_that_dies_evicts_nobody_twice(
         assert [uid] == _evictions(cluster, started, namespace, since)
 
 
-def test_without_foresize_the_kubelet_evicts_who_works(cluster: Cluster, namespace: str) -> None:
+def test_without_foresize_the_kubelet_evicts_who_works(
+    cluster: Cluster, namespace: str, record_property: Record
+) -> None:
     """The two busy pods have their peak at once: one of them is evicted, and not the idle one.
 
     Last of this module: a kubelet that has evicted keeps new pods away for five minutes.
@@ -124,6 +158,19 @@ def test_without_foresize_the_kubelet_evicts_who_works(cluster: Cluster, namespa
 
     evicted = wait_for("an eviction by the kubelet", lambda: _evicted(cluster, namespace), 60)
     assert all(name.startswith("busy") for name in evicted)
+    _tell(cluster, namespace, record_property, [])
+
+
+def _tell(cluster: Cluster, namespace: str, record: Record, moved: list[str]) -> None:
+    """What became of everybody, for `bench/pressure.py`."""
+    kubelet = sorted({name.rsplit("-", 2)[0] for name in _evicted(cluster, namespace)})
+    pods = {name: workloads.pods(cluster, namespace, name) for name in (*BUSY, "idle")}
+    restarts = sum(workloads.restarts(each) for found in pods.values() for each in found)
+    where = [f"{name} {each['spec'].get('nodeName', 'nowhere')}" for name, found in pods.items() for each in found]
+    record("moved ahead by Foresize", ", ".join(moved) or "nobody")
+    record("evicted by the kubelet", ", ".join(kubelet) or "nobody")
+    record("containers killed", restarts)
+    record("pods, and their nodes in the end", ", ".join(where))
 
 
 def _soon() -> float:
@@ -144,13 +191,8 @@ def _crowd(cluster: Cluster, namespace: str) -> dict[str, Json]:
 
 def _policies() -> list[Json]:
     """One for each workload; the idle one may go."""
-    hurry: Json = {
-        "pace": {"lead": "20s", "cooldown": "10s"},
-        "history": {"window": "4d", "step": f"{STEP_S}s"},
-        "horizon": "24h",
-    }
     gives = {"idle": {"after": "10s", "action": "Evict"}}
-    return [*(policy(name, name, **hurry) for name in BUSY), policy("idle", "idle", **hurry, **gives)]
+    return [*(policy(name, name, **HURRY) for name in BUSY), policy("idle", "idle", **HURRY, **gives)]
 
 
 def _pasts(pods: dict[str, Json], peak_s: float) -> list[backfill.Series]:
@@ -162,19 +204,18 @@ def _pasts(pods: dict[str, Json], peak_s: float) -> list[backfill.Series]:
         def used(at_s: float, *, busy: bool = busy) -> float:
             return PEAK_MIB if busy and (at_s - peak_s) % DAY_S < PEAK_S else BASE_MIB
 
-        found += _past(pod, used)
+        found += fine_past(pod, STEP_S, 4 * DAY_S, used)
     return found
 
 
-def _past(pod: Json, mebibytes: Callable[[float], float]) -> list[backfill.Series]:
-    """What a pod of the same revision used until now, sampled in the middle of each interval."""
-    count = 4 * DAY_S // STEP_S
-    start_s = time.time() // STEP_S * STEP_S - STEP_S / 2 - (count - 1) * STEP_S
-    stem = pod["metadata"]["name"].rsplit("-", 1)[0]
-    who = {"namespace": pod["metadata"]["namespace"], "pod": f"{stem}-{RANDOM}", "node": pod["spec"]["nodeName"]}
-    return backfill.container_memory(
-        who, "app", start_s, STEP_S, [mebibytes(start_s + at * STEP_S) * MIB for at in range(count)]
-    )
+def _bursts(at_s: float, begun_s: float) -> float:
+    """A minute every 281 minutes, and never at this time of the day: no season says that one is due."""
+    minute = int(begun_s - at_s) // 60
+    return 210 if minute % 281 == 140 and 90 < minute % (DAY_S // 60) < 1350 else 60
+
+
+def _requested(cluster: Cluster, namespace: str, name: str) -> int:
+    return in_bytes(sizes(_only(cluster, namespace, name))[0])
 
 
 def _only(cluster: Cluster, namespace: str, name: str) -> Json:

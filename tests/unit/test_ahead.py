@@ -221,3 +221,13 @@ def test_ample_memory_evicts_nothing_for_an_hour() -> None:
     assert [[]] * 240 == [scene.run(NOW_S + 15 * at) for at in range(240)]
     assert 0 == _shown("pressure_risk")
     assert frozenset() == scene.ahead.idle
+    assert {("shop", "Deployment/web"), ("shop", "Deployment/still")} == scene.ahead.ample
+
+
+def test_memory_is_ample_only_where_all_of_its_nodes_have_it(scene: Scene) -> None:
+    """node-1 will be short: what runs there has no ample memory, nor has what runs on a node that nobody knows."""
+    scene.add("away", 100, 100, node="node-2")
+    scene.add("lost", 100, 100, node="node-3")
+    scene.run()
+
+    assert {("shop", "Deployment/away")} == scene.ahead.ample

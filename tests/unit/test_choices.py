@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from builders import NOW_S, evidence, forecasted, mi, size
+from builders import NOW_S, evidence, forecasted, mi, size, tail
 from foresize_forecast.choices import Evidence, in_use_bytes
 from foresize_forecast.decide import Verdict, decide
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
-from foresize_forecast.pods import Kill
+from foresize_forecast.pods import Kill, Room
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
 from foresize_forecast.state import ContainerState
@@ -248,3 +248,48 @@ def test_what_others_need_is_not_waited_for() -> None:
     assert mi(200) == decided(busy, forecasted([100.0] * 12), used).target.request_bytes
     # 100 MiB and a hundredth: 101.
     assert mi(101) == decided(idle, forecasted([100.0] * 12), used).target.request_bytes
+
+
+def test_where_memory_is_ample_a_limit_stays_longer_and_a_request_does_not() -> None:
+    """Three cooldowns after its last change a limit goes down, but not where nobody is in need: there after four."""
+    cooldown_s = WorkloadPolicy().cooldown_s
+    since = ContainerState(target=size(200, 1000), limit_changed_at_s=NOW_S - 3 * cooldown_s)
+    later = ContainerState(target=size(200, 1000), limit_changed_at_s=NOW_S - 4 * cooldown_s)
+    fits, ample = (evidence(size(200, 1000), ample=each) for each in (False, True))
+    flat = forecasted([100.0] * 12)
+
+    assert size(101, 500) == decided(fits, flat, since).target
+    assert size(101, 1000) == decided(ample, flat, since).target
+    assert size(101, 500) == decided(ample, flat, later).target
+
+
+def test_a_limit_that_is_paid_for_waits_no_longer() -> None:
+    """Where it is the request as well, ample memory of a node changes nothing."""
+    cooldown_s = WorkloadPolicy().cooldown_s
+    since = ContainerState(target=size(1000, 1000), limit_changed_at_s=NOW_S - cooldown_s)
+    seen = evidence(size(1000, 1000), ample=True)
+
+    assert size(500, 500) == decided(seen, forecasted([100.0] * 12), since, limit=LimitStrategy.EQUAL_REQUEST).target
+
+
+def test_a_large_movers_reserve_is_part_of_its_request_where_it_is_asked_for() -> None:
+    """Of 1000 MiB one hour in ten rises by a half: that much is asked for with it; else 1000 and that.
+
+    It is no more than 2 % of a node of 64 GiB (1311 MiB), and there it stays as it is.
+    """
+    jumpy = forecasted([1000.0] * 12, tail=tail(0.1, 0.5))
+    asked = (WorkloadPolicy(reserve_movers=True), ContainerPolicy())
+    state = ContainerState(target=size(500, 4000))
+
+    def request(policies: tuple[WorkloadPolicy, ContainerPolicy], node_gib: int | None) -> float:
+        room = Room(node_allocatable_bytes=None if node_gib is None else node_gib << 30)
+        seen = evidence(size(500, 4000), usage_mib=450, room=room)
+        return (decide(state, seen, jumpy, policies, NOW_S)[0].target.request_bytes or 0) / mi(1)
+
+    # Growths are told apart by 3 % of a logarithm, so half is 52.2 %: (1064 x 1.522 - 64) x 1.01 = 1571, in whole MiB.
+    assert 1572 == request(asked, 16)
+    assert [1010] * 3 == [
+        request(asked, 64),
+        request(asked, None),
+        request((WorkloadPolicy(), ContainerPolicy()), 16),
+    ]

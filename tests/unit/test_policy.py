@@ -137,6 +137,7 @@ def test_who_goes_ahead_of_pressure_is_asked_for() -> None:
     assert Consent.NONE is policy(apply=applies).relieves
     assert Consent.IDLE is policy(apply=applies, idle={"action": "Evict"}).relieves
     assert Consent.ANY is policy(apply=applies, pressure={"evict": "LowestPriority"}).relieves
+    assert [False, True] == [policy(pressure=each).workload.reserve_movers for each in ({}, {"reserve": "LargeMovers"})]
     assert "spec.pressure.evict is 'LowestPriority': must be None where spec.apply.running is None" in problem(
         pressure={"evict": "LowestPriority"}
     )

@@ -11,21 +11,20 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from foresize_forecast.node.demand import HOUR_S, demand
+from foresize_forecast.node.demand import HOUR_S, STEP_S, demand
 from foresize_forecast.node.hindsight import NOTHING_SEEN, Sums, corrected
 from foresize_forecast.replay.nodehours import Hour, packed
 from foresize_forecast.replay.nodes import ALLOCATABLE, PRESSURE
 from foresize_forecast.replay.trace import Trace
 from foresize_forecast.series import FloatArray, IntArray
+from foresize_forecast.sizing import with_reserve
 
 RISK = 0.05
-"""The quantile that a large mover's reserve holds."""
+"""The operator's own, of those that are idle."""
 RISKS = (0.05, 0.2, 0.5)
 """Of a node being short within the hour, at which pods are moved: each is tried."""
 MOST_TRIED = 5
 """Containers of a node for which another node is looked for at once."""
-MOVER = 0.02
-"""Share of a node that a container's deviation has to have for it to be a large mover."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,8 +123,11 @@ def _step(
 
 def reserved(known: Hour, node_bytes: float) -> FloatArray:
     """Requests with a reserve for large movers only: as far as each may rise within the hour, shape (running,)."""
-    rises = np.array([demand([part], HOUR_S).upper_bytes(RISK) for part in known.parts]) - known.request
-    return known.request + np.where(rises > MOVER * node_bytes, rises, 0.0)
+    coming = (float(max(part.now_bytes, part.levels[: HOUR_S // STEP_S].max())) for part in known.parts)
+    each = zip(known.request, coming, known.parts, strict=True)
+    return np.array(
+        [with_reserve(int(asked), level, part.hour, node_bytes) for asked, level, part in each], dtype=float
+    )
 
 
 def spread(known: Hour, more_bytes: float) -> FloatArray:

@@ -12,19 +12,26 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from foresize_forecast import fast, ladder
-from foresize_forecast.choices import LEAST_DECREASE_BYTES, REQUEST_HEADROOM, REQUEST_TOLERANCE, Evidence
+from foresize_forecast.choices import (
+    AMPLE_COOLDOWNS,
+    LEAST_DECREASE_BYTES,
+    REQUEST_HEADROOM,
+    REQUEST_TOLERANCE,
+    Evidence,
+)
 from foresize_forecast.decide import Verdict, decide
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Family, Wish, foresee, pool
+from foresize_forecast.jumps import HOUR_S
 from foresize_forecast.levels import starting
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
-from foresize_forecast.pods import Kill
+from foresize_forecast.pods import Kill, Room
 from foresize_forecast.reasons import Reason
 from foresize_forecast.replay.trace import Sizes, Told, Trace, Track, first_sizes
 from foresize_forecast.series import BoolArray, ContainerKey, FloatArray, History
 from foresize_forecast.sizes import KIB, ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
-from foresize_forecast.sizing import kill_cost_bytes
+from foresize_forecast.sizing import kill_cost_bytes, with_reserve
 from foresize_forecast.state import ContainerState
 
 NOT_YET = NoOutlook("NotForecastYet", "its first forecast is on the way")
@@ -38,6 +45,10 @@ class Foresize:
     pace: WorkloadPolicy = field(default_factory=WorkloadPolicy)
     policy: ContainerPolicy = field(default_factory=ContainerPolicy)
     refit_s: int = 3600
+    ample: bool = False
+    """Every node has memory to spare all the time."""
+    node_bytes: int | None = None
+    """What a node has to allocate, for reserves of large movers; None: unknown."""
 
     def sizes(self, trace: Trace, track: Track, told: Told) -> Sizes:
         """Refit where it is time, then walk each container to the next refit."""
@@ -45,7 +56,8 @@ class Foresize:
         policy = tied if track is Track.GUARANTEED else self.policy
         starts = starting(trace.usage, trace.grid.step_s)
         walks = [
-            _Walk(trace, row, (self.pace, policy), first, starts[row]) for row, first in enumerate(first_sizes(trace))
+            _Walk(trace, row, (self.pace, policy), first, starts[row], self._nodes)
+            for row, first in enumerate(first_sizes(trace))
         ]
         every = max(1, self.refit_s // trace.grid.step_s)
         for column in range(0, trace.grid.count, every):
@@ -54,6 +66,10 @@ class Foresize:
                 walk.go(column, min(column + every, trace.grid.count), forecast)
             told(min(1.0, (column + every) / trace.grid.count))
         return Sizes(np.stack([walk.request for walk in walks]), np.stack([walk.limit for walk in walks]))
+
+    @property
+    def _nodes(self) -> tuple[bool, Room]:
+        return self.ample, Room(node_allocatable_bytes=self.node_bytes)
 
     def foresee(self, trace: Trace, column: int, policy: ContainerPolicy) -> Sequence[Forecasted | NoOutlook]:
         """What is forecast at the start of an interval for every series."""
@@ -76,6 +92,7 @@ class _Walk:
     policies: tuple[WorkloadPolicy, ContainerPolicy]
     first: float
     starts: BoolArray
+    nodes: tuple[bool, Room]
     request: FloatArray = field(init=False)
     limit: FloatArray = field(init=False)
     state: ContainerState = field(default_factory=ContainerState)
@@ -88,7 +105,8 @@ class _Walk:
         """Decide each interval from `column` to `end`, passing over those in which nothing could change."""
         if np.isnan(self.first):
             return
-        signs = _Signs.read(self.trace, self.row, (column, end), self.starts, (self.policies[0], forecast))
+        about = (self.policies[0], self.nodes[1], forecast)
+        signs = _Signs.read(self.trace, self.row, (column, end), self.starts, about)
         at = column
         while at < end:
             before, verdict = self.state.target, self._decide(at, forecast, signs)
@@ -117,6 +135,8 @@ class _Walk:
             sustained_bytes=None if np.isnan(lasting) else lasting,
             rising_bytes=None if np.isnan(ahead) else ahead,
             started_s=now_s if signs.starts[place] else None,
+            room=self.nodes[1],
+            ample=self.nodes[0],
         )
         verdict, self.state = decide(self.state, evidence, forecast, self.policies, now_s)
         return verdict
@@ -162,7 +182,7 @@ class _Signs:
         row: int,
         span: tuple[int, int],
         starts: BoolArray,
-        forecast: tuple[WorkloadPolicy, Forecasted | NoOutlook],
+        forecast: tuple[WorkloadPolicy, Room, Forecasted | NoOutlook],
     ) -> _Signs:
         """Everything that bears on a container's decisions in a span of intervals."""
         column, end = span
@@ -171,11 +191,12 @@ class _Signs:
         used, before = usage[1:-1], usage[:-2]
         ahead = used + np.nan_to_num(np.maximum(used - before, 0.0))
         lasting = _sustained(trace.usage[row, :end], 1 + fast.REACTION_S // trace.grid.step_s)[column:]
-        pace, foreseen = forecast
+        pace, room, foreseen = forecast
         if isinstance(foreseen, NoOutlook):
             planned = level = np.full(end - column, np.nan)
         else:
-            planned = np.array([foreseen.plan.request_at(now) for now in now_s], dtype=np.float64)
+            node_bytes = room.node_allocatable_bytes if pace.reserve_movers else None
+            planned = np.array([_planned(foreseen, now, node_bytes) for now in now_s.tolist()], dtype=np.float64)
             level = np.array([foreseen.outlook.level_at(now, pace.lead_s) for now in now_s])
             seen = float(foreseen.outlook.seen_peak_bytes)
             level = np.where(starts[column:end], np.maximum(level, seen), level)
@@ -223,8 +244,19 @@ class _Signs:
             state.fast_until_s,
             state.request_needed_at_s + cooldown_s,
             state.limit_changed_at_s + cooldown_s,
+            state.limit_changed_at_s + cooldown_s * AMPLE_COOLDOWNS,
             *(moment + 1e-3 for moment in kills),
         )
+
+
+def _planned(forecast: Forecasted, now_s: float, node_bytes: float | None) -> int:
+    """The request that the forecast alone asks for."""
+    asked = forecast.plan.request_at(now_s)
+    return (
+        asked
+        if node_bytes is None
+        else with_reserve(asked, forecast.outlook.level_at(now_s, HOUR_S), forecast.tail, node_bytes)
+    )
 
 
 def _sustained(usage: FloatArray, samples: int) -> FloatArray:

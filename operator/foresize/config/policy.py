@@ -47,6 +47,7 @@ DEFAULTS: Mapping[str, Any] = {
     "spec.idle.after": "30m",
     "spec.idle.action": "Report",
     "spec.pressure.evict": "None",
+    "spec.pressure.reserve": "None",
     "spec.disruption.after": "5m",
     "spec.disruption.evictionsPerHour": 6,
     "spec.disruption.windows[].timeZone": "UTC",
@@ -219,6 +220,7 @@ def _workload(spec: Fields) -> WorkloadPolicy:
         lead_s=pace.span_s("lead", "0s", "6h"),
         canary=int(spec.group("rollout").number("canary", 0, 1000)),
         hold_leaks=spec.group("leak").choice("action", LEAK_ACTIONS) != "Alert",
+        reserve_movers=spec.group("pressure").choice("reserve", {"None": False, "LargeMovers": True}),
     )
     for wrong in _contradictions(asked):
         raise Invalid(wrong)

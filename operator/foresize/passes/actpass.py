@@ -220,8 +220,9 @@ class ActPass:
         foreseen = self._forecasts.foreseen.get(managed.key, Foreseen())
         senses = sense(managed.key[0], self.pods(managed), samples, foreseen, self._settings)
         ended = tuple(pod for pod in self._watch.killed() if managed.workload.runs and managed.owns(pod))
-        needed, distrust = managed.key in self._ahead.idle, alarm or senses.distrust
-        return replace(senses, distrust=distrust, ended=ended, needed_by_others=needed)
+        needed, ample = managed.key in self._ahead.idle, managed.key in self._ahead.ample
+        distrust = alarm or senses.distrust
+        return replace(senses, distrust=distrust, ended=ended, needed_by_others=needed, ample=ample)
 
     @contextmanager
     def _kept_apart(self, managed: Managed, errors: dict[str, str]) -> Iterator[None]:

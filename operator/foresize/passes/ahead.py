@@ -75,6 +75,8 @@ class Ahead:
         """By name, what the last pass found."""
         self.idle: frozenset[Key] = frozenset()
         """Workloads that do nothing while a node of theirs will be short."""
+        self.ample: frozenset[Key] = frozenset()
+        """Workloads all of whose nodes have memory to spare for a day."""
 
     def run(
         self, managed: Mapping[Key, Managed], looks: Mapping[Key, Look], inventory: Inventory, now_s: float
@@ -103,6 +105,7 @@ class Ahead:
             for each in (*found.leaving, *_were_they_free(name, room_bytes[name], tenants[name], known))
         }
         self.idle = frozenset(key for key, look in looks.items() if self._is_idle(look))
+        self.ample = frozenset(key for key, look in looks.items() if self._has_ample(look))
         self._since_s = {uid: wish.since_s for uid, wish in wishes.items()}
         self._export(room_bytes)
         spare = {name: room_bytes[name] - each.hour.upper_bytes(IDLE_RISK) for name, each in self.nodes.items()}
@@ -113,6 +116,10 @@ class Ahead:
         short = {name for name, found in self.nodes.items() if found.standing is Standing.SHORT}
         does_nothing = bool(look.doing) and all(each.idle for each in look.doing.values())
         return does_nothing and any(pod.node in short for pod in look.seen.pods)
+
+    def _has_ample(self, look: Look) -> bool:
+        of = [self.nodes.get(pod.node) for pod in look.seen.pods]
+        return bool(of) and all(node is not None and node.standing is Standing.AMPLE for node in of)
 
     def _wish(self, leaving: Leaving, now_s: float) -> Wish:
         pod = leaving.tenant.pod

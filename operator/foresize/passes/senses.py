@@ -56,6 +56,7 @@ class Senses:
         ended: pods of it that were killed for good and are still there.
         activity: by pod name, what was measured of pods of its namespace besides memory.
         needed_by_others: it does nothing, and a node of its pods was foretold to be short in the last pass.
+        ample: the nodes of all its pods were foretold to have memory to spare for a day.
     """
 
     recent: Mapping[tuple[str, str], Recent] = field(default_factory=dict)
@@ -66,6 +67,7 @@ class Senses:
     ended: tuple[PodView, ...] = ()
     activity: Mapping[str, Activity] = field(default_factory=dict)
     needed_by_others: bool = False
+    ample: bool = False
 
 
 def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: float) -> Observation:
@@ -87,6 +89,7 @@ def observe(managed: Managed, pods: tuple[PodView, ...], senses: Senses, now_s: 
         revision=managed.workload.revision,
         needed_by_others=senses.needed_by_others,
         names=managed.names(pods),
+        ample=senses.ample,
     )
 
 
