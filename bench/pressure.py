@@ -29,9 +29,9 @@ def main(target: Path | None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder) / "report.xml"
         chosen = [f"{TESTS}::{test}" for test in reversed(RUNS.values())]
-        command = [sys.executable, "-m", "pytest", "-q", f"--junit-xml={report}", *chosen]
+        command = [sys.executable, "-m", "pytest", "-q", "-o", "junit_family=xunit1", f"--junit-xml={report}", *chosen]
         environment = {**os.environ, "FORESIZE_REQUIRE_CLUSTER": "1"}
-        ended = subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=False)  # noqa: S603 - as above
+        ended = subprocess.run(command, cwd=ROOT, env=environment, stdout=sys.stderr, check=False)  # noqa: S603 - our own
         if ended.returncode:
             return ended.returncode
         told = _told(report)
