@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from foresize_forecast import canary, ladder
+from foresize_forecast.carrying import HEALING_BYTES, HEALING_PAUSE_S, carried, is_news
 from foresize_forecast.choices import REQUEST_HEADROOM, highest, in_use_bytes
 from foresize_forecast.podroom import PodChange, within_room
 from foresize_forecast.pods import ContainerView, PodView, ResizePhase, Room
@@ -29,10 +30,6 @@ CONTEST_ROUNDS = 1
 """How often what somebody else changed is changed back."""
 CONTEST_PAUSE_S = 86_400
 """How long a pod is then left to them, before it is tried again."""
-HEALING_BYTES = MIB // 2
-"""What a limit is written less, where it may not have reached the kernel: another value, and as good."""
-HEALING_PAUSE_S = 10
-"""How long is waited for it to arrive, in one run of a container: it does within a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +79,10 @@ def change(pod: PodView, needs: PodNeeds) -> PodChange | Blocked | None:
     sizes = {c.name: size for c, size in fitted if not _same(size, c.size) or (size != c.size and _heals(c, needs))}
     if not sizes:
         return _held_back(pod, needs)
+    usage_bytes = {} if needs.raise_only else needs.usage_bytes
+    moved = carried(pod, sizes, needs.targets, usage_bytes, needs.pace)
+    if moved is not None and is_news(moved, needs.attempt, needs.now_s):
+        return _obstacle(pod, moved, needs, in_back_off=True) or within_room(pod, moved, needs.room)
     return _obstacle(pod, sizes, needs) or within_room(pod, sizes, needs.room)
 
 
@@ -220,13 +221,14 @@ def _not_lowered_below(floor_bytes: int | None, before_bytes: int | None, wanted
     return min(before_bytes, max(wanted_bytes, floor_bytes))
 
 
-def _obstacle(pod: PodView, sizes: Mapping[str, Size], needs: PodNeeds) -> Blocked | None:
-    """The first thing that forbids this patch of this pod now."""
-    if (trap := ladder.trap(pod)) and any(c.running_since_s is None for c in pod.containers):
+def _obstacle(pod: PodView, sizes: Mapping[str, Size], needs: PodNeeds, *, in_back_off: bool = False) -> Blocked | None:
+    """The first thing that forbids this patch of this pod now; one that is carried may be made in back-off."""
+    waits = any(c.running_since_s is None for c in pod.containers)
+    if waits and not in_back_off and (trap := ladder.trap(pod)):
         return Blocked(Obstacle.NOT_IN_FORCE, f"{trap}: delete the pod")
     if needs.room.node_cannot_resize:
         return Blocked(Obstacle.NODE_CANNOT_RESIZE, needs.room.node_cannot_resize)
-    if found := unpatchable(pod, sizes):
+    if found := unpatchable(pod, sizes, in_back_off=in_back_off):
         return found
     if needs.attempt and needs.now_s < needs.attempt.wait_until_s and not keeps_requests(needs.attempt, needs.now_s):
         return refusal(needs.attempt.message)
@@ -235,7 +237,7 @@ def _obstacle(pod: PodView, sizes: Mapping[str, Size], needs: PodNeeds) -> Block
     return _resize_under_way(pod, sizes)
 
 
-def unpatchable(pod: PodView, sizes: Mapping[str, Size]) -> Blocked | None:
+def unpatchable(pod: PodView, sizes: Mapping[str, Size], *, in_back_off: bool = False) -> Blocked | None:
     """What forbids any patch of a pod's sizes, whoever asks for it."""
     changed = [c for c in pod.containers if c.name in sizes]
     if pod.qos is QosClass.BEST_EFFORT:
@@ -244,8 +246,9 @@ def unpatchable(pod: PodView, sizes: Mapping[str, Size]) -> Blocked | None:
         return Blocked(Obstacle.POD_LEVEL_RESOURCES, "its pod has resources of its own (spec.resources)")
     if names := ", ".join(c.name for c in changed if c.restarts_on_resize):
         return Blocked(Obstacle.RESTART_ON_RESIZE, f"the resizePolicy of {names} asks for a restart")
-    if names := ", ".join(c.name for c in pod.containers if c.running_since_s is None):
-        return Blocked(Obstacle.BACK_OFF, f"{names} is not running: a resize now would not reach the kernel")
+    waiting = ", ".join(c.name for c in pod.containers if c.running_since_s is None)
+    if waiting and not in_back_off:
+        return Blocked(Obstacle.BACK_OFF, f"{waiting} is not running: a resize now would not reach the kernel")
     if names := ", ".join(c.name for c in changed if c.actual is None):
         return Blocked(Obstacle.NOT_READY_TO_RESIZE, f"the kubelet has yet to tell the resources of {names}")
     return None

@@ -76,6 +76,26 @@ def test_a_killed_container_is_resized_and_it_is_told() -> None:
     assert ["MemoryForecast"] == [kind for kind, _ in notes(objects, reason)]
 
 
+def test_a_container_that_waits_is_raised_where_another_one_runs() -> None:
+    """The one beside it carries the raise before it starts again: the kill itself is what is acted on."""
+    objects = Objects()
+    with acting(objects) as (stage, kills, _):
+        view = living(objects)
+        (app,) = view.containers
+        ((key, one),) = stage.acts.scene.managed.items()
+        workload = replace(one.workload, template={**one.workload.template, "side": size(32, 64)})
+        stage.acts.scene = replace(stage.acts.scene, managed={key: replace(one, workload=workload)})
+        dead = replace(app, last_kill=Kill(time.time() - 1, app.size.limit_bytes), running_since_s=None)
+        pair = replace(view, containers=(dead, container("side", size(32, 64))))
+        stage.watch.pods = [pair]
+        kills.on_kill(pair, dead)
+        until(lambda: bool(resizes(objects)), "a resize")
+
+    patched = next(each.body for each in objects.requests if each.path.endswith("/resize"))
+    limits = {each["name"]: each["resources"]["limits"]["memory"] for each in patched["spec"]["containers"]}
+    assert {"app": "256Mi", "side": "66048Ki"} == limits  # twice 128 MiB; 64.5 MiB, for its use is unknown
+
+
 def test_a_container_that_was_never_killed_is_left_to_the_pass() -> None:
     """A restart for another reason is no reason to hurry."""
     objects = Objects()

@@ -22,10 +22,10 @@ from foresize_forecast.podchange import (
     way_back,
 )
 from foresize_forecast.podroom import PodChange
-from foresize_forecast.pods import Kill, PodView, Resize, ResizePhase, Room
+from foresize_forecast.pods import ContainerView, Kill, PodView, Resize, ResizePhase, Room
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.refusals import after_acceptance, after_refusal
-from foresize_forecast.sizes import QosClass, Size
+from foresize_forecast.sizes import ContainerPolicy, QosClass, Size, WorkloadPolicy
 from foresize_forecast.state import Attempt
 
 TARGET = {"app": size(100, 146)}
@@ -248,6 +248,88 @@ def test_a_limit_that_never_reached_the_kernel_is_written_again() -> None:
     assert change(pod(held), needs(attempt=Attempt(NOW_S - 9.0))) is None
     assert PodChange({"app": size(100, 146)}) == change(pod(after), needs(attempt=Attempt(NOW_S - 10.0)))
     assert change(pod(replace(after, held_bytes=None)), needs()) is None  # it has arrived
+
+
+BESIDE = {"app": size(64, 292), "side": size(32, 64)}
+"""Twice the limit that killed for one container, what it has for the other."""
+
+
+def waiting(beside: ContainerView | None = None, **changes: Any) -> PodView:
+    """A pod whose app was killed at 146 MiB and waits, beside a container that runs."""
+    app = container(present=size(64, 146), last_kill=Kill(NOW_S - 1.0, mi(146)), running_since_s=None)
+    return pod(replace(app, **changes), beside or container("side", size(32, 64)))
+
+
+def carrying(view: PodView, usage_mib: float | None = 20, **changes: Any) -> PodChange | Blocked | None:
+    """What is patched in it."""
+    usage = {} if usage_mib is None else {"side": float(mi(usage_mib))}
+    return change(view, needs(BESIDE, usage_bytes=usage, template={}, **changes))
+
+
+def test_a_raise_in_back_off_is_carried_by_a_container_that_runs() -> None:
+    """Another limit of that one has the kubelet write the pod's cgroup: half a MiB less, and next time back."""
+    assert PodChange({"app": size(64, 292), "side": size(32, 63.5)}) == carrying(waiting())
+    moved = container("side", size(32, 63.5))
+    assert PodChange({"app": size(64, 292), "side": size(32, 64)}) == carrying(waiting(moved))
+
+
+def test_what_carries_a_raise_is_not_lowered_on_a_guess() -> None:
+    """Where its use is unknown or not to be trusted it gets half a MiB more; near its limit it carries nothing."""
+    more = PodChange({"app": size(64, 292), "side": size(32, 64.5)})
+    assert more == carrying(waiting(), None)
+    assert more == carrying(waiting(), raise_only=True)
+    most = WorkloadPolicy(containers=(("*", ContainerPolicy(max_bytes=mi(64))),))
+    for refused in (carrying(waiting(), 60), carrying(waiting(), None, pace=most)):
+        assert isinstance(refused, Blocked)
+        assert Obstacle.BACK_OFF is refused.obstacle
+
+
+@pytest.mark.parametrize(
+    "view",
+    [
+        waiting(last_kill=None),  # it never ran, or ended for another reason
+        waiting(container("side", size(32, None))),  # the pod's cgroup has no limit
+        waiting(container("side", size(32, 64), running_since_s=None)),
+        waiting(container("side", size(32, 64), restarts_on_resize=True)),
+        waiting(container("side", size(32, 64), actual=size(32, 50))),  # a resize is under way
+        waiting(container("side", size(64, 64))),  # no room under its limit for less
+        waiting(container("stranger", size(32, 64))),  # the policy is not about it
+    ],
+)
+def test_what_can_carry_nothing_is_left_alone(view: PodView) -> None:
+    """Then the raise waits for the container to run."""
+    blocked = carrying(view)
+
+    assert isinstance(blocked, Blocked)
+    assert Obstacle.BACK_OFF is blocked.obstacle
+
+
+def test_what_was_just_asked_is_given_time_to_arrive() -> None:
+    """A limit that did not arrive is carried once in ten seconds; a higher one at once, for it was killed again."""
+    held = waiting(size=size(64, 292), actual=size(64, 292), held_bytes=mi(146))
+    before = Attempt(NOW_S - 9.0, asked={"app": size(64, 292), "side": size(32, 63.5)})
+    doubled = Attempt(NOW_S - 1.0, asked={"app": size(64, 146), "side": size(32, 64)})
+
+    assert isinstance(carrying(held, attempt=before), Blocked)
+    assert PodChange({"app": size(64, 291.5), "side": size(32, 63.5)}) == carrying(
+        held, attempt=replace(before, at_s=NOW_S - 10.0)
+    )
+    assert isinstance(carrying(waiting(), attempt=doubled), PodChange)
+
+
+def test_a_pod_that_is_caught_is_freed_before_it_is_moved() -> None:
+    """Killed twice more at a limit that was raised, with a container that runs beside it: no need for another pod."""
+    caught = waiting(size=size(64, 292), actual=size(64, 292), held_bytes=mi(146), vain_kills=2)
+
+    assert PodChange({"app": size(64, 291.5), "side": size(32, 63.5)}) == carrying(caught)
+
+
+def test_a_guaranteed_pod_that_carries_a_raise_stays_guaranteed() -> None:
+    """Request and limit of the container that runs move together."""
+    app = container(present=size(146, 146), last_kill=Kill(NOW_S - 1.0, mi(146)), running_since_s=None)
+    view = pod(app, container("side", size(64, 64)), qos=QosClass.GUARANTEED)
+
+    assert PodChange({"app": size(292, 292), "side": size(63.5, 63.5)}) == carrying(view)
 
 
 def test_a_container_that_dies_too_soon_to_be_cured_in_place_is_said_to() -> None:

@@ -48,7 +48,7 @@ class KillPath:
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="kill")
 
     def on_kill(self, pod: PodView, container: ContainerView) -> None:
-        """A kill was seen: counted now, cured once the container runs again."""
+        """A kill was seen: counted now, cured once the container runs again, or before where another one runs."""
         managed = _manager(self._acts.scene, pod)
         if managed is not None:
             metrics.KILLS.labels(*managed.key, container.name).inc()
@@ -58,6 +58,10 @@ class KillPath:
             )
             if managed.workload.runs:  # the next attempt is born in ten seconds
                 self._wake()
+            elif (
+                len(pod.containers) > 1 and not self._closed.is_set()
+            ):  # another one may carry its raise before it starts
+                self._threads.submit(self._attend, managed, pod, time.monotonic())
 
     def on_running(self, pod: PodView, container: ContainerView) -> None:
         """A container runs: if it was killed before, its pod is looked at now."""
