@@ -289,7 +289,8 @@ def _spent(pod: PodView, crew: Crew, allowance: Allowance, past: Sequence[Past],
         ("its policy", allowance.policy_per_hour, [e for e in lately if e.policy == crew.policy]),
         ("its workload", allowance.workload_per_hour, [e for e in lately if e.key == crew.key]),
     )
-    for whose, most, counted in budgets:
+    # A workload's own keeps its pods at work: one that dies at each start is not, and each doubling takes one eviction.
+    for whose, most, counted in budgets if crew.serves else budgets[:-1]:
         if len(counted) >= most:
             again_s = min((each.eviction.at_s for each in counted), default=now_s) + HOUR_S
             again = f"; there is one again at {_clock(again_s)}" if most else ""

@@ -107,7 +107,7 @@ def test_the_next_pod_goes_when_all_others_are_ready() -> None:
 def test_a_pod_that_serves_nobody_waits_for_nobody() -> None:
     """It dies at each start: that it is alone, or its sibling not ready, or its rollout unfinished, is no reason.
 
-    Its owner's word, budgets and windows are.
+    Its owner's word, windows and budgets are, but for its workload's: three doublings are three evictions.
     """
     down = replace(ONE, ready=False)
     alone = crew(replicas=1, pods=(down,), serves=False, rollout="1 of 1 new pods are not ready")
@@ -118,7 +118,9 @@ def test_a_pod_that_serves_nobody_waits_for_nobody() -> None:
         assert never(down, mine, ALLOWED) is None
         assert not_now(down, mine, ALLOWED, [], NOW_S) is None
     assert never(down, replace(both, consent=False), ALLOWED) is not None
-    assert not_now(down, both, ALLOWED, spent, NOW_S) is not None
+    assert not_now(down, both, ALLOWED, spent, NOW_S) is None
+    assert not_now(ONE, crew(), ALLOWED, spent, NOW_S) is not None  # two of an hour are spent
+    assert not_now(down, both, replace(ALLOWED, policy_per_hour=2), spent, NOW_S) is not None
 
 
 def test_nothing_is_evicted_in_a_rollout() -> None:
