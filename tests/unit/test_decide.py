@@ -124,6 +124,33 @@ def test_a_limit_goes_down_by_half_at_a_time() -> None:
     assert [mi(500), mi(500), mi(250)] == [v.target.limit_bytes for v in (first, same, second)]
 
 
+def test_steps_down_only_ever_come_nearer() -> None:
+    """From 1000 to what is asked for, a cooldown apart: no step passes it, none goes back, then all is still."""
+    # Asked for is 132 MiB (FLAT); 1000 / 2 / 2 = 250, and half of that is below it.
+    state, limit, seen = ContainerState(), 1000.0, []
+    for step in range(6):
+        now_s = NOW_S + step * (COOLDOWN_S + 60.0)
+        forecast = forecasted([60.0] * 12, level_mib=FLAT, made_at_s=int(now_s))
+        verdict, state = decided(state, evidence(size(60.75, limit)), forecast, now_s)
+        limit = (verdict.target.limit_bytes or 0) / mi(1)
+        seen.append(limit)
+
+    assert [500.0, 250.0, 132.0, 132.0, 132.0, 132.0] == seen
+
+
+def test_a_way_back_that_is_bounded_is_gone_all_the_same() -> None:
+    """Lowered from 1000 to 500 and killed, where 800 is the maximum by now: pods and new pods get 800, and keep it."""
+    lowered = ContainerState(target=size(60.75, 500), limit_before_lowering=mi(1000), limit_changed_at_s=NOW_S - 60.0)
+    killed = after_kill(lowered, Kill(NOW_S - 30.0, mi(500)))
+    forecast = forecasted([60.0] * 12, level_mib=FLAT)
+    back, after = decided(killed, evidence(size(60.75, 500)), forecast, max_bytes=mi(800))
+    again, _ = decided(after, evidence(size(60.75, 800)), forecast, max_bytes=mi(800))
+
+    assert mi(800) == back.target.limit_bytes == again.target.limit_bytes
+    assert back.creation is not None
+    assert mi(800) == back.creation.limit_bytes
+
+
 def test_a_limit_within_its_head_room_is_not_lowered() -> None:
     """Twice the head room above what is wanted, 132 x 1.2 = 158.4 MiB, is near enough."""
     near, _ = decided(ContainerState(), evidence(size(120, 158)), forecasted(FLAT))

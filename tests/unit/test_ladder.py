@@ -51,6 +51,14 @@ def test_a_kill_after_a_decrease_returns_at_least_to_the_limit_before_it() -> No
     assert after.limit_before_lowering is None  # undone once: the next kill is another story
 
 
+@pytest.mark.parametrize("after_s", [-1.0, 0.0, 0.5])
+def test_a_kill_in_the_second_of_a_resize_is_one(after_s: float) -> None:
+    """The kubelet's clock has whole seconds: a kill by a lower limit may be told as of before it was lowered."""
+    lowered = ContainerState(limit_before_lowering=mi(1000), limit_changed_at_s=NOW_S)
+
+    assert mi(1000) == after_kill(lowered, Kill(NOW_S + after_s, mi(300))).kill_floor_bytes
+
+
 def test_a_kill_without_a_limit_raises_nothing() -> None:
     """The node ran out of memory: no limit of the container's caused that."""
     state = after_kill(ContainerState(), Kill(NOW_S, None))
