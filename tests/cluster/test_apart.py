@@ -13,8 +13,8 @@ from foresize_dev.cluster import Cluster
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
-from proofs import birth_sizes
-from scenes import MIB, STEP_S, forecast, policy, sizes
+from proofs import birth_sizes, resize_by_hand
+from scenes import MIB, STEP_S, forecast, policy, resized, sizes
 
 Json = dict[str, Any]
 SMALL = 180
@@ -54,6 +54,23 @@ def test_an_ordinal_that_needs_three_times_as_much_has_it_alone(
     wait_for("one size for all again", lambda: set(_sized(cluster, namespace).values()) == {"large"}, 60)
     wait_for("no parts", lambda: "parts" not in forecast(cluster, namespace, "statefulset-web"), 30)
     assert 1 == _restarts(cluster, namespace)
+
+
+def test_limits_of_small_ordinals_come_down_and_the_large_ones_does_not(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """Three ordinals of 1Gi: those that need 180Mi come down by half at a time, in place; that of 600Mi does not."""
+    pods = _stateful(cluster, namespace, 3)
+    for pod in pods:  # their template says 128Mi: a revision that is new is not sized below that for a day
+        resize_by_hand(cluster, pod, "64Mi", "1Gi")
+        resized(cluster, pod, lambda limit: limit == 1024 * MIB)
+    cluster.apply(_policy("StatefulSet", rollout={"canary": 0}), namespace=namespace)
+    operator(prometheus(history=list(_past(pods, {"web-0": LARGE, "web-1": SMALL, "web-2": SMALL}))).url)
+
+    wait_for("small limits", lambda: _sized(cluster, namespace) == {"web-0": "large", **OTHERS}, 90)
+    assert 0 == _restarts(cluster, namespace)
+    entry = wait_for("an entry in MemorySizes", lambda: birth_sizes(cluster, namespace).get("StatefulSet/web"), 30)
+    assert in_bytes(entry["app"]["limit"]) > LARGE * MIB
 
 
 def test_a_daemonsets_pod_on_a_busy_node_has_its_size_alone(
@@ -96,8 +113,8 @@ def test_a_guaranteed_ordinal_has_one_number_of_its_own(
         assert "Guaranteed" == pod["status"]["qosClass"]
 
 
-def _policy(kind: str) -> Json:
-    made = policy(**KNOWN, pace={"lead": "0s", "cooldown": "10s"})
+def _policy(kind: str, **spec: Any) -> Json:
+    made = policy(**KNOWN, pace={"lead": "0s", "cooldown": "10s"}, **spec)
     made["spec"]["target"]["ref"]["kind"] = kind
     return made
 
