@@ -21,6 +21,7 @@ from foresize.passes.templating import Templater
 from foresize.reporting.announce import Announcer
 from foresize.reporting.events import Events
 from foresize.reporting.records import Records
+from foresize.sources.reader import FromPrometheus
 from foresize_forecast.pods import PodView
 from foresize_forecast.prometheus import Source
 from objectserver import Objects
@@ -87,7 +88,7 @@ class Stage:
         self.acts = ActPass(
             settings,
             api,
-            source=source,
+            source=None if source is None else FromPrometheus(source),
             watch=self.watch,  # type: ignore[arg-type]  # what a pass asks of it
             attendant=self.attendant,
             admission=self.admission,

@@ -8,17 +8,18 @@ import pytest
 
 from builders import NOW_S
 from foresize.config.settings import Settings
-from foresize.passes import activities
 from foresize.passes.activities import Activities
 from foresize.passes.managed import Managed
 from foresize.passes.senses import Senses
+from foresize.sources.reader import FromPrometheus
+from foresize_forecast import prometheus
 from foresize_forecast.idle import Activity
 from foresize_forecast.prometheus import Source
 from objectserver import Objects
 from stage import deployment, policy, staged
 
 KEY = ("shop", "Deployment/web")
-SOURCE = Source("http://prometheus:9090")
+SOURCE = FromPrometheus(Source("http://prometheus:9090"))
 NOTHING = Activity(600, cpu_cores=0.0)
 
 
@@ -42,7 +43,7 @@ def test_readings_are_shared_for_a_minute(
         asked.append((set(namespaces), span_s, now_s))
         return {("shop", "web-1"): NOTHING, ("other", "web-2"): NOTHING}
 
-    monkeypatch.setattr(activities, "activity", answer)
+    monkeypatch.setattr(prometheus, "activity", answer)
     readings = Activities(SOURCE)
     found = [readings.known(managed, {KEY: Senses()}, NOW_S + late_s)[KEY] for late_s in (0, 15, 45, 61)]
 
@@ -58,7 +59,7 @@ def test_what_cannot_be_read_is_not_known(
     def breaks(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(activities, "activity", breaks)
+    monkeypatch.setattr(prometheus, "activity", breaks)
 
     assert {} == Activities(None).known(managed, {KEY: Senses()}, NOW_S)[KEY].activity
     assert {} == Activities(SOURCE).known(managed, {KEY: Senses()}, NOW_S)[KEY].activity

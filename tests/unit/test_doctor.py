@@ -258,7 +258,8 @@ def test_nothing_is_there(tmp_path: Path) -> None:
     checks = json.loads(result.stdout)["checks"]
     failed = {each["check"] for each in checks if each["level"] == "failed"}
     assert 1 == result.exit_code
-    assert {"CRDs", "permissions", "resize", "Prometheus", "operator"} == failed
+    assert {"CRDs", "permissions", "resize", "operator"} == failed
+    assert "warning" == next(each["level"] for each in checks if each["check"] == "metrics-server")
     assert json.loads(result.stdout) == yaml.safe_load(same.stdout)
-    assert "no address is set" in result.stdout
+    assert "no Prometheus is set" in result.stdout
     assert "--prometheus-url: 'prometheus:9090'" in wrong.stdout

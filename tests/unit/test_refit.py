@@ -15,9 +15,10 @@ from foresize.cluster.guard import Assignment
 from foresize.cluster.workloads import Workload
 from foresize.config.policy import Policy, parse
 from foresize.fitting.fits import FIT_FAILED
-from foresize.passes import refit
 from foresize.passes.refit import BATCH, RETRY_S, Forecasts
 from foresize.passes.tierrefit import Standing
+from foresize.sources.reader import FromPrometheus
+from foresize_forecast import prometheus
 from foresize_forecast.foresee import Wish
 from foresize_forecast.jumps import STEPS, Jumps
 from foresize_forecast.outlook import NoOutlook, Outlook
@@ -74,7 +75,7 @@ def refitted(source: Source, *pools: Pool) -> Forecasts:
     """After a refit of Deployment web by each of these pools, an interval apart."""
     forecasts = Forecasts()
     for number, pool in enumerate(pools):
-        forecasts.refit(source, pool, [assignment()], NOW_S + number * INTERVAL_S, INTERVAL_S)
+        forecasts.refit(FromPrometheus(source), pool, [assignment()], NOW_S + number * INTERVAL_S, INTERVAL_S)
     return forecasts
 
 
@@ -109,9 +110,9 @@ def test_what_jumps_bears_on_its_neighbours_at_once() -> None:
     elsewhere = replace(assignment(), workload=replace(assignment().workload, namespace="bank"))
     forecasts = Forecasts()
     with metricserver.serving(Metrics(pods)) as source:
-        forecasts.refit(source, Pool(), [assignment()], NOW_S, INTERVAL_S)
-        forecasts.refit(source, Pool(), [elsewhere], NOW_S, INTERVAL_S)
-        forecasts.refit(source, Pool(lambda: jumpy), [assignment("api")], NOW_S + 60, INTERVAL_S)
+        forecasts.refit(FromPrometheus(source), Pool(), [assignment()], NOW_S, INTERVAL_S)
+        forecasts.refit(FromPrometheus(source), Pool(), [elsewhere], NOW_S, INTERVAL_S)
+        forecasts.refit(FromPrometheus(source), Pool(lambda: jumpy), [assignment("api")], NOW_S + 60, INTERVAL_S)
 
     def share(namespace: str, workload: str) -> float:
         forecast = forecasts.foreseen[namespace, f"Deployment/{workload}"].forecasts["app"]
@@ -145,7 +146,7 @@ def test_models_are_compared_at_what_a_kill_costs_the_limit(strategy: str, qos: 
     chosen = replace(chosen, workload=replace(chosen.workload, qos=qos))
     pool = Pool()
     with metricserver.serving(Metrics(METRICS)) as source:
-        Forecasts().refit(source, pool, [chosen], NOW_S, INTERVAL_S)
+        Forecasts().refit(FromPrometheus(source), pool, [chosen], NOW_S, INTERVAL_S)
 
     assert [gib * GIB] == [wish.question.kill_cost_bytes for wish in pool.wishes]
 
@@ -167,7 +168,7 @@ def test_a_source_that_is_down_loses_nothing() -> None:
         forecasts = refitted(source, Pool())
         metrics.down = True
         later_s = NOW_S + INTERVAL_S
-        forecasts.refit(source, Pool(), [assignment()], later_s, INTERVAL_S)
+        forecasts.refit(FromPrometheus(source), Pool(), [assignment()], later_s, INTERVAL_S)
 
     assert {"app": KNOWN.outlook} == outlooks(forecasts)
     assert NOW_S == forecasts.foreseen[WEB].made_at_s
@@ -211,7 +212,7 @@ def test_a_refit_that_fails_is_not_tried_again_at_once() -> None:
     api = assignment("api", policy("api", history={"window": "2h"}))
     forecasts = Forecasts()
     with metricserver.serving(Metrics(pods)) as source, pytest.raises(ExceptionGroup) as caught:
-        forecasts.refit(source, Failing(), [assignment(), api], NOW_S, INTERVAL_S)
+        forecasts.refit(FromPrometheus(source), Failing(), [assignment(), api], NOW_S, INTERVAL_S)
 
     assert ["unforeseen"] == [str(each) for each in caught.value.exceptions]
     assert [("shop", "Deployment/api")] == list(forecasts.foreseen)
@@ -225,10 +226,10 @@ def test_jumps_are_shared_although_others_failed() -> None:
     jumpy = forecasted([100.0] * 12, jumps=Jumps(np.full(STEPS.size, 48.0), 480.0))
     forecasts = Forecasts()
     with metricserver.serving(Metrics(pods)) as source:
-        forecasts.refit(source, Pool(), [assignment()], NOW_S, INTERVAL_S)
+        forecasts.refit(FromPrometheus(source), Pool(), [assignment()], NOW_S, INTERVAL_S)
         both = [assignment(), assignment("api", policy("api", history={"window": "2h"}))]
         with pytest.raises(ExceptionGroup):
-            forecasts.refit(source, Failing(lambda: jumpy), both, NOW_S + 60, INTERVAL_S)
+            forecasts.refit(FromPrometheus(source), Failing(lambda: jumpy), both, NOW_S + 60, INTERVAL_S)
 
     web = forecasts.foreseen[WEB].forecasts["app"]
     assert isinstance(web, Forecasted)
@@ -241,7 +242,7 @@ def test_nobody_waits_for_ever() -> None:
     forecasts = Forecasts()
     with metricserver.serving(Metrics({})) as source:
         first = forecasts.due(each, NOW_S)
-        forecasts.refit(source, Pool(), first, NOW_S, INTERVAL_S)
+        forecasts.refit(FromPrometheus(source), Pool(), first, NOW_S, INTERVAL_S)
         # A minute later the first 200 are due again, for Prometheus had no samples of them.
         second = forecasts.due(each, NOW_S + RETRY_S)
 
@@ -289,7 +290,7 @@ def test_kills_on_record_are_a_workloads_own(monkeypatch: pytest.MonkeyPatch) ->
     kill = Kill(NOW_S - 600, mi(100))
     pods = ("web-5d9c7f6b4-x7k2p", "other-5d9c7f6b4-x7k2p")
     on_record = {ContainerOfPod("shop", pod, "app"): kill for pod in pods}
-    monkeypatch.setattr(refit, "past_kills", lambda *_: on_record)
+    monkeypatch.setattr(prometheus, "past_kills", lambda *_: on_record)
     with metricserver.serving(Metrics(METRICS)) as source:
         forecasts = refitted(source, Pool())
 
@@ -301,7 +302,7 @@ def test_containers_that_no_policy_names_are_not_forecast() -> None:
     pool = Pool()
     with metricserver.serving(Metrics({**METRICS, ("shop", "web-5d9c7f6b4-x7k2p", "side"): 1.0})) as source:
         chosen = replace(assignment(), policy=policy(containers=[{"name": "app"}]))
-        Forecasts().refit(source, pool, [chosen], NOW_S, INTERVAL_S)
+        Forecasts().refit(FromPrometheus(source), pool, [chosen], NOW_S, INTERVAL_S)
 
     assert [1] == pool.asked
 
@@ -317,7 +318,7 @@ def divided(source: Source, pool: Pool, before: tuple[frozenset[str], ...] = (),
     chosen = assignment("db", policy("db", **asked))
     chosen = replace(chosen, workload=replace(chosen.workload, kind="StatefulSet", replicas=3))
     forecasts = Forecasts(standing=lambda _: Standing("StatefulSet", 0, NAMES, before))
-    forecasts.refit(source, pool, [chosen], NOW_S, INTERVAL_S)
+    forecasts.refit(FromPrometheus(source), pool, [chosen], NOW_S, INTERVAL_S)
     return forecasts
 
 
@@ -347,7 +348,7 @@ def test_replicas_are_not_told_apart_where_they_cannot_be_sized_so() -> None:
 
 def test_partial_data_neither_makes_nor_ends_tiers(monkeypatch: pytest.MonkeyPatch) -> None:
     """Where the source says that data is missing, nobody knows who used how much."""
-    read = refit.history
+    read = prometheus.history
 
     def partial(*given: Any) -> Any:
         answer = read(*given)
@@ -356,10 +357,10 @@ def test_partial_data_neither_makes_nor_ends_tiers(monkeypatch: pytest.MonkeyPat
     with metricserver.serving(Metrics(USE)) as source:
         forecasts = divided(source, Pool())
         known = forecasts.foreseen[DB].tiers
-        monkeypatch.setattr(refit, "history", partial)
+        monkeypatch.setattr(prometheus, "history", partial)
         chosen = replace(assignment("db", policy("db", generation=2, apply={"atCreation": True, "running": "InPlace"})))
         chosen = replace(chosen, workload=replace(chosen.workload, kind="StatefulSet", replicas=3))
-        forecasts.refit(source, Pool(), [chosen], NOW_S + INTERVAL_S, INTERVAL_S)
+        forecasts.refit(FromPrometheus(source), Pool(), [chosen], NOW_S + INTERVAL_S, INTERVAL_S)
 
     kept = forecasts.foreseen[DB].tiers
     assert known
@@ -378,7 +379,7 @@ def test_a_tiers_fit_that_failed_loses_nothing() -> None:
             "db", policy("db", history={"window": "5d"}, apply={"atCreation": True, "running": "InPlace"})
         )
         chosen = replace(chosen, workload=replace(chosen.workload, kind="StatefulSet", replicas=3))
-        forecasts.refit(source, pool, [chosen], NOW_S + INTERVAL_S, INTERVAL_S)
+        forecasts.refit(FromPrometheus(source), pool, [chosen], NOW_S + INTERVAL_S, INTERVAL_S)
 
     tiers = forecasts.foreseen[DB].tiers
     assert tiers is not None

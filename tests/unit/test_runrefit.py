@@ -12,6 +12,7 @@ from foresize.cluster.workloads import Workload, read
 from foresize.config.policy import Policy, parse
 from foresize.passes.refit import Forecasts
 from foresize.passes.senses import Foreseen
+from foresize.sources.reader import FromPrometheus
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.runs_digest import PastRun
 from foresize_forecast.runs_plan import Basis
@@ -60,7 +61,8 @@ def refitted(hours_ago: dict[float, float], workload: Workload | None = None) ->
     steady = {of: float(mi(peak)) for of, peak in zip(starts, hours_ago.values(), strict=True)}
     known = Forecasts()
     with metricserver.serving(Metrics(steady, since_s, until_s)) as source:
-        known.refit(source, NoPool(), [replace(assignment(), workload=workload or cronjob())], NOW_S, 1800.0)
+        reader = FromPrometheus(source)
+        known.refit(reader, NoPool(), [replace(assignment(), workload=workload or cronjob())], NOW_S, 1800.0)
     return known
 
 
@@ -125,7 +127,8 @@ def regrouped(metrics: Metrics, pods: tuple[str, ...], kept: dict[str, RunsKept]
     group = replace(cronjob(), api_version="v1", kind="PodLabel", name="job=etl", pods=pods)
     known = Forecasts(remembered=lambda _: kept)
     with metricserver.serving(metrics) as source:
-        known.refit(source, NoPool(), [Assignment(group, parsed, None)], NOW_S, 1800.0)
+        reader = FromPrometheus(source)
+        known.refit(reader, NoPool(), [Assignment(group, parsed, None)], NOW_S, 1800.0)
     return known.foreseen[GROUP]
 
 

@@ -47,6 +47,8 @@
 - name: FORESIZE_PROMETHEUS_CA_FILE
   value: /etc/foresize/prometheus-ca/{{ $prometheus.caSecret.key }}
 {{- end }}
+- name: FORESIZE_METRICS_SOURCE
+  value: {{ $operator.metricsSource | quote }}
 - name: FORESIZE_NAMESPACES
   value: {{ join "," $operator.namespaces | quote }}
 - name: FORESIZE_ALLOW_KUBE_SYSTEM
@@ -89,6 +91,12 @@
 {{- with $operator.extraEnv }}
 {{ toYaml . }}
 {{- end }}
+{{- end }}
+
+{{/* Whether metrics-server is asked how much memory is used: by choice, or for want of a Prometheus. */}}
+{{- define "foresize.metricsServer" -}}
+{{- $source := .Values.operator.metricsSource }}
+{{- or (eq $source "metrics-server") (and (eq $source "auto") (not .Values.prometheus.url)) }}
 {{- end }}
 
 {{- define "foresize.volumeMounts" -}}

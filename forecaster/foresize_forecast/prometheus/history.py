@@ -73,6 +73,22 @@ class HistoryAnswer:
     refusals: Mapping[tuple[str, str], Refusal] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
 
+    @classmethod
+    def of(
+        cls,
+        rows: Mapping[ContainerKey, Row],
+        grid: Grid,
+        refusals: Mapping[tuple[str, str], Refusal],
+        warnings: tuple[str, ...] = (),
+    ) -> HistoryAnswer:
+        """An answer of these rows, in the order of their keys."""
+        keys = tuple(sorted(rows))
+        ordered = [rows[key] for key in keys]
+        usage = np.array([row.usage for row in ordered]).reshape(len(ordered), grid.count)
+        read = History(grid, keys, usage, np.array([row.startup_peak for row in ordered], dtype=np.float64))
+        facts = tuple(RowFacts(row.first_samples_s, row.rejected, row.partial, row.pods) for row in ordered)
+        return cls(read, facts, refusals, warnings)
+
 
 def grid_until(now_s: float, window_s: int, step_s: int) -> Grid:
     """The grid of a window that ends at the last whole step, so that passes ask for the same intervals again."""
@@ -123,12 +139,7 @@ class _Reader:
 
     def answer(self) -> HistoryAnswer:
         """All that was read."""
-        keys = tuple(sorted(self._rows))
-        rows = [self._rows[key] for key in keys]
-        usage = np.array([row.usage for row in rows]).reshape(len(rows), self._grid.count)
-        read = History(self._grid, keys, usage, np.array([row.startup_peak for row in rows], dtype=np.float64))
-        facts = tuple(RowFacts(row.first_samples_s, row.rejected, row.partial, row.pods) for row in rows)
-        return HistoryAnswer(read, facts, self._refusals, tuple(self._warnings))
+        return HistoryAnswer.of(self._rows, self._grid, self._refusals, tuple(self._warnings))
 
     def _namespace_rows(
         self, connection: Connection, namespace: str, metric: Metric, requests: Sequence[HistoryRequest]
@@ -146,7 +157,7 @@ class _Reader:
             refusal = self._collect(connection, self._query(namespace, metric, pattern), rows)
             if refusal:
                 return refusal
-        return dict(_assigned(rows, namespace, requests, claims, owners))
+        return answered(rows, namespace, requests, owners)
 
     def _query(self, namespace: str, metric: Metric, pods: str) -> str:
         matchers = (
@@ -216,6 +227,21 @@ def metric_missing(connection: Connection, metric: Metric, at_s: float) -> Refus
         + (f" for {given}" if given else "")
         + "; is the kubelet's /metrics/cadvisor scraped?",
     )
+
+
+def answered(
+    rows: Rows, namespace: str, requests: Sequence[HistoryRequest], owners: Owners | None = None
+) -> dict[ContainerKey, Row]:
+    """The rows of the requested workloads of one namespace, out of the samples of its pods.
+
+    Args:
+        rows: what was read.
+        namespace: of the workloads.
+        requests: at most one for each.
+        owners: whose pods they are, as far as that is recorded; else pods' names tell.
+    """
+    claims = [Claim(request.workload, request.pods) for request in requests]
+    return dict(_assigned(rows, namespace, requests, claims, owners or Owners()))
 
 
 def _assigned(

@@ -33,6 +33,8 @@ class NewestSamples:
         refusals: by namespace: why nothing is known of it.
         warnings: the source's own words about missing data.
         partial: namespaces whose answer came with such a warning.
+        note: how it is known, where that is not as usual; for conditions.
+        held: why nothing is lowered anywhere for what is known so; empty where something may be.
     """
 
     asked_at_s: float
@@ -40,6 +42,8 @@ class NewestSamples:
     refusals: Mapping[str, Refusal] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     partial: frozenset[str] = frozenset()
+    note: str = ""
+    held: str = ""
 
     def age_s(self) -> float | None:
         """Seconds since the newest sample of any container; None where there is none."""

@@ -33,6 +33,7 @@ class RefusalKind(StrEnum):
     """Why there is no data. CamelCase, for conditions."""
 
     NOT_SET = "NoPrometheusUrl"
+    NO_METRICS_SERVER = "NoMetricsServer"
     UNREACHABLE = "PrometheusUnreachable"
     TIMEOUT = "PrometheusTimeout"
     UNTRUSTED = "PrometheusUntrusted"

@@ -12,6 +12,7 @@ from foresize.config.policy import CLUSTER_SCOPED, DEFAULTS
 from foresize.config.quantities import instant_s
 from foresize.kube.kubeapi import Api, ApiError, Forbidden, NotFound
 from foresize.kube.lease import KILL_SWITCH, LEASE
+from foresize.sources.metricsserver import METRICS
 
 Json = dict[str, Any]
 GROUP_VERSION = "foresize.dev/v1alpha1"
@@ -23,6 +24,22 @@ LEASE_STALE_S = 120.0
 """Of the clock here against the operator's: they may differ by some seconds, and a lease lasts for 15."""
 MOST_NAMED = 3
 VERSION = re.compile(r"v?(\d+)\.(\d+)")
+
+
+def metrics_server(api: Api, *, meant: bool) -> Finding:
+    """Whether it answers, where it is asked instead of a Prometheus."""
+    cure = "helm upgrade with prometheus.url=http://prometheus.monitoring:9090, the address in front of /api/v1"
+    try:
+        api.list(f"{METRICS}/pods", limit="1")
+    except ApiError as error:
+        words = "no Prometheus is set, and metrics-server does not answer: nothing is forecast, nothing is lowered"
+        return Finding("metrics-server", Level.FAILED, f"{words} ({error})", cure)
+    words = "it answers; the operator keeps what it tells in memory, and after a restart lowers nothing for 24 hours"
+    if meant:
+        return Finding("metrics-server", Level.OK, words)
+    words = "no Prometheus is set: metrics-server is read to recommend and to raise, and nothing is lowered"
+    cure = f"{cure}; or operator.metricsSource=metrics-server, if that is meant"
+    return Finding("metrics-server", Level.WARNING, words, cure)
 
 
 def server(api: Api) -> list[Finding]:

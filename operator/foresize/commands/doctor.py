@@ -17,6 +17,7 @@ from foresize.commands.surroundings import Place, Surroundings, look, within_rea
 from foresize.config.policylist import PolicyList
 from foresize.config.settings import Settings, SettingsProblem
 from foresize.kube.kubeapi import Api, ApiError, Budget, connect
+from foresize.sources.choosing import METRICS_SERVER
 from foresize_forecast.prometheus import check
 
 Json = dict[str, Any]
@@ -71,6 +72,8 @@ def _policies(api: Api, settings: Settings, found: list[Json]) -> Iterator[Findi
 def _prometheus(api: Api, around: Surroundings, place: Place) -> Finding:
     """Whether it answers and holds what is needed."""
     own = around.settings.source()
+    if around.settings.metrics_source == METRICS_SERVER or (own is None and around.settings.metrics_source == "auto"):
+        return checkups.metrics_server(api, meant=around.settings.metrics_source == METRICS_SERVER)
     if own is None:
         cure = "helm upgrade with prometheus.url=http://prometheus.monitoring:9090, the address in front of /api/v1"
         return Finding("Prometheus", Level.FAILED, "no address is set: nothing is forecast, nothing changes", cure)

@@ -14,8 +14,13 @@ READS = ("get", "list")
 WATCHES = (*READS, "watch")
 MOST_ASKED = 3
 """Namespaces that are asked about, where an operator is limited to some: their roles are made alike."""
-FOR_EVICTIONS, FOR_TEMPLATES, FOR_SCALE = "evictions", "templates", "scale"
-CHART_VALUE = {FOR_EVICTIONS: "evictions.enabled", FOR_TEMPLATES: "rbac.templates", FOR_SCALE: "rbac.scale"}
+FOR_EVICTIONS, FOR_TEMPLATES, FOR_SCALE, FOR_METRICS = "evictions", "templates", "scale", "metrics-server"
+CHART_VALUE = {
+    FOR_EVICTIONS: "evictions.enabled=true",
+    FOR_TEMPLATES: "rbac.templates=true",
+    FOR_SCALE: "rbac.scale=true",
+    FOR_METRICS: "operator.metricsSource=metrics-server",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +88,7 @@ RIGHTS: tuple[Right, ...] = (
     Right("", "resourcequotas", READS, ROOM),
     Right("autoscaling", "horizontalpodautoscalers", READS, "not fighting autoscalers"),
     Right("autoscaling.k8s.io", "verticalpodautoscalers", READS, "not fighting autoscalers"),
+    Right("metrics.k8s.io", "pods", ("list",), "reading metrics-server where there is no Prometheus", FOR_METRICS),
     Right("", "events", ("create", "patch"), REPORTS, mild=True),
     Right("events.k8s.io", "events", ("create", "patch"), REPORTS, mild=True),
     Right("coordination.k8s.io", "leases", ("create",), "being the one that acts", own=True),
@@ -153,7 +159,7 @@ def _findings(
         if missing and wanted.get(part):
             policies = ", ".join(wanted[part][:MOST_ASKED])
             message = f"{policies} asks for {part}, but {who} may not {missing[0]}"
-            yield Finding(CHECK, Level.WARNING, message, f"helm upgrade with {value}=true, or change the policy")
+            yield Finding(CHECK, Level.WARNING, message, f"helm upgrade with {value}, or change the policy")
     if not any(not right.part for right, _ in lacking):
         off = [part for part in CHART_VALUE if any(right.part == part for right, _ in lacking)]
         without = f"; not granted, which is a choice of the chart: {', '.join(off)}" if off else ""

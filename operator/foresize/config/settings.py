@@ -77,8 +77,16 @@ class Settings:
         "",
         URL,
         "Where memory history is read: the address in front of `/api/v1` of Prometheus, or of anything that answers "
-        "its query API. Without it nothing is forecast and nothing is changed, and each policy's conditions say so.",
+        "its query API. Without it see `--metrics-source`; each policy's conditions say what is read.",
         secret=True,
+    )
+    metrics_source: str = setting(
+        "auto",
+        one_of("auto", "prometheus", "metrics-server"),
+        "Who is asked how much memory is used: Prometheus, or metrics-server, whose answers are kept by this process "
+        "alone, for a week. Then nothing is lowered before it has been asked for a day, after each restart again. "
+        "`auto` is Prometheus where it has an address, else metrics-server to recommend and to raise; nothing is then "
+        "ever lowered, for an address may have been forgotten.",
     )
     prometheus_token_file: str | None = setting(
         "",

@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from foresize.passes.managed import Managed
 from foresize.passes.senses import Senses
+from foresize.sources.reader import Reader
 from foresize_forecast.idle import Activity
-from foresize_forecast.prometheus import Source, activity
 
 logger = logging.getLogger(__name__)
 
@@ -24,7 +24,7 @@ Pods = Mapping[str, Mapping[str, Activity]]
 class Activities:
     """The newest readings, by the policies' `idle.after`; one thread asks."""
 
-    def __init__(self, source: Source | None) -> None:
+    def __init__(self, source: Reader | None) -> None:
         self._source = source
         self._read: dict[int, tuple[float, frozenset[str], Pods]] = {}
         """By span: when it was read, of which namespaces, and what was found."""
@@ -47,7 +47,7 @@ class Activities:
         if self._source is None:
             return now_s, namespaces, {}
         try:
-            return now_s, namespaces, _by_namespace(activity(self._source, namespaces, span_s, now_s))
+            return now_s, namespaces, _by_namespace(self._source.activity(namespaces, span_s, now_s))
         except Exception:
             logger.exception("what pods did was not read")
             return now_s, namespaces, {}

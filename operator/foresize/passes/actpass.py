@@ -47,9 +47,10 @@ from foresize.reporting.announce import Announcer
 from foresize.reporting.exports import forget
 from foresize.reporting.forecasts import Look
 from foresize.reporting.records import Records
+from foresize.sources.reader import Reader
 from foresize_forecast import breaker, ladder
 from foresize_forecast.pods import PodView
-from foresize_forecast.prometheus import NewestSamples, Source
+from foresize_forecast.prometheus import NewestSamples
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ class ActPass:
         settings: Settings,
         api: Api,
         *,
-        source: Source | None,
+        source: Reader | None,
         watch: PodWatch,
         attendant: Attendant,
         admission: Admission,
@@ -157,8 +158,8 @@ class ActPass:
             self._publish(managed, looks)
             self._report(managed, looks, errors)
             self._retire(managed, now_s)
-            refusals = (self._forecasts.refusals, samples.refusals)
-            found = Found(self._inventory, assignments, overlaps, looks, errors, *refusals, alarm, self._ahead.nodes)
+            known = (self._forecasts.refusals, samples.refusals, alarm, self._ahead.nodes, samples.note, samples.held)
+            found = Found(self._inventory, assignments, overlaps, looks, errors, *known)
             self._write_statuses(parsed, found, now_s)
         most = self._settings.metrics_containers
         measure(looks, samples, dealt(managed, senses, looks), most, stopped=bool(alarm))

@@ -18,6 +18,7 @@ from foresize.passes.managed import Managed
 from foresize.passes.moving import Mover
 from foresize.reporting.exports import show
 from foresize.reporting.forecasts import Look
+from foresize.sources.reader import Reader
 from foresize_forecast.consent import Consent
 from foresize_forecast.moves import Cause, Wish
 from foresize_forecast.node import (
@@ -39,7 +40,7 @@ from foresize_forecast.node.relief import IDLE_RISK
 from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import PodView
-from foresize_forecast.prometheus import Refusal, Source, pod_peaks
+from foresize_forecast.prometheus import Refusal
 from foresize_forecast.reasons import Obstacle
 
 logger = logging.getLogger(__name__)
@@ -65,7 +66,7 @@ class _Known:
 class Ahead:
     """Looks ahead on every node after the workloads were looked at, then lets the mover work; one thread asks."""
 
-    def __init__(self, source: Source | None, watch: PodWatch, mover: Mover) -> None:
+    def __init__(self, source: Reader | None, watch: PodWatch, mover: Mover) -> None:
         self._source, self._watch, self._mover = source, watch, mover
         self._known = _Known()
         self._since_s: dict[str, float] = {}
@@ -233,10 +234,10 @@ def _of(look: Look, wishes: Mapping[str, Wish]) -> Iterator[Wish]:
     return (wishes[pod.uid] for pod in look.seen.pods if pod.uid in wishes)
 
 
-def _peaks(source: Source, now_s: float, before: Mapping[Key, float]) -> Mapping[Key, float]:
+def _peaks(source: Reader, now_s: float, before: Mapping[Key, float]) -> Mapping[Key, float]:
     """What pods used at most; what cannot be read is as it was."""
     try:
-        found = pod_peaks(source, now_s)
+        found = source.pod_peaks(now_s)
     except Exception:
         logger.exception("what pods used was not read")
         return before

@@ -38,6 +38,8 @@ class Found:
         samples: by namespace, why there are no newest samples.
         alarm: why nothing may be lowered anywhere; empty where it may.
         nodes: by name, how they stand.
+        note: how memory is known, where that is not from Prometheus.
+        held: why nothing may be lowered for what is known so; empty where it may.
     """
 
     inventory: Inventory
@@ -49,6 +51,8 @@ class Found:
     samples: Mapping[str, Refusal]
     alarm: str
     nodes: Mapping[str, Relief]
+    note: str = ""
+    held: str = ""
 
 
 def write(api: Api, resource: Json, policy: Policy | PolicyProblem, found: Found, now_s: float) -> bool:
@@ -91,6 +95,8 @@ def _status(policy: Policy | PolicyProblem, generation: int, before: Json, found
         found.inventory.namespaces(policy),
         found.alarm,
         found.nodes,
+        found.note,
+        found.held,
     )
     return policystatus.of_findings(findings, before, now_s)
 

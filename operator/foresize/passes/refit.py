@@ -18,6 +18,7 @@ from foresize.fitting.fits import Fitter
 from foresize.passes.runrefit import init_known, runs_foreseen
 from foresize.passes.senses import Foreseen, over, with_tails
 from foresize.passes.tierrefit import Standing, is_divisible, tiers_foreseen
+from foresize.sources.reader import Reader
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Family, Wish, pool
 from foresize_forecast.outlook import NoOutlook
@@ -28,10 +29,7 @@ from foresize_forecast.prometheus import (
     HistoryAnswer,
     HistoryRequest,
     Refusal,
-    Source,
     grid_until,
-    history,
-    past_kills,
     pod_pattern,
     run_step_s,
 )
@@ -89,7 +87,7 @@ class Forecasts:
 
     def refit(
         self,
-        source: Source,
+        source: Reader,
         pool: Fitter,
         assignments: Sequence[Assignment],
         now_s: float,
@@ -107,9 +105,9 @@ class Forecasts:
             try:
                 standings = {} if runs else self._standings(batch)
                 asked = [request_of(each, by_pod=each.workload.key in standings) for each in batch]
-                answer = history(source, asked, grid_until(now_s, window_s, step_s))
+                answer = source.history(asked, grid_until(now_s, window_s, step_s))
                 made = {} if runs else _foresee(pool, batch, answer, self.slept)
-                killed = past_kills(source, [each.workload.namespace for each in batch], now_s)
+                killed = source.past_kills([each.workload.namespace for each in batch], now_s)
                 wish = partial(_wish, assignments={each.workload.key: each for each in batch})
                 tiers = tiers_foreseen(pool, answer, standings, wish, killed)
                 for each in batch:
@@ -250,7 +248,7 @@ def _foreseen(
         for row, fact in zip(answer.history.containers, answer.facts, strict=True)
         if (row.namespace, row.workload) == key
     ]
-    unseen = NoOutlook("NoSamples", "Prometheus has no samples of it in the policy's window")
+    unseen = NoOutlook("NoSamples", "there are no samples of it in the policy's window")
     missing = "; ".join(answer.warnings) or "the source says that data is missing"
     return Foreseen(
         forecasts={**dict.fromkeys(assignment.workload.template, unseen), **forecasts},

@@ -34,6 +34,7 @@ from foresize.reporting.announce import Announcer
 from foresize.reporting.events import Events
 from foresize.reporting.forecasts import Look
 from foresize.reporting.records import Records
+from foresize.sources.reader import FromPrometheus, Reader
 
 Key = tuple[str, str]
 SYNC_DEADLINE_S = 60.0
@@ -96,7 +97,7 @@ def rehearse(settings: Settings, api: RehearsedApi, uids: Collection[str]) -> Re
     acts = ActPass(
         settings,
         api,
-        source=settings.source(),
+        source=_reader(settings),
         watch=watch,
         attendant=attendant,
         admission=admission,
@@ -139,9 +140,15 @@ def _assignments(
     return assign(policies, inventory, stopped)[0], inventory
 
 
+def _reader(settings: Settings) -> Reader | None:
+    """Prometheus alone: nobody looked on before this began."""
+    source = settings.source()
+    return None if source is None else FromPrometheus(source)
+
+
 def _refit(settings: Settings, forecasts: Forecasts, assignments: Sequence[Assignment], uids: Collection[str]) -> None:
     """Forecast the workloads that are asked about, and as many others as bear on them."""
-    source = settings.source()
+    source = _reader(settings)
     if source is None:
         return
     mine = [each for each in assignments if each.policy.uid in uids]

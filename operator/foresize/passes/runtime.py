@@ -6,7 +6,6 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 
 from foresize import metrics
@@ -29,8 +28,10 @@ from foresize.passes.tierrefit import Standing, standing_of
 from foresize.reporting.announce import Announcer
 from foresize.reporting.events import Events
 from foresize.reporting.records import Records
+from foresize.sources.choosing import reader
+from foresize.sources.metricsserver import MetricsServer
+from foresize.sources.reader import Reader
 from foresize_forecast.pods import ContainerView, PodView
-from foresize_forecast.prometheus import Source
 
 logger = logging.getLogger(__name__)
 
@@ -46,8 +47,7 @@ class Runtime:
 
     def __init__(self, settings: Settings, api: Api) -> None:
         self._settings, self._api = settings, api
-        source = settings.source()
-        self._source = None if source is None else replace(source, asked=metrics.asked)
+        self._source = reader(settings, api)
         self._lease = Lease(api, settings.operator_namespace, settings.lease_duration_s, self._took_over)
         self._fence = Fence(self._lease.held)
         self._records, self._admission = Records(api, self._lease.held), Admission(api, self._fence)
@@ -100,6 +100,8 @@ class Runtime:
         if self._settings.metrics_port:
             metrics.serve(self._settings.metrics_port)
         self._watch.start()
+        if isinstance(self._source, MetricsServer):
+            self._source.start()
         self._lease.start()
         for name, loop in (("act", self._act_loop), ("refit", self._refit_loop)):
             threading.Thread(target=loop, name=name, daemon=True).start()
@@ -110,6 +112,8 @@ class Runtime:
         self._woken.set()
         self._lease.stop()
         self._watch.stop()
+        if isinstance(self._source, MetricsServer):
+            self._source.stop()
         self._kills.close()
         self._pool.close()
         self._events.close()
@@ -179,7 +183,7 @@ class Runtime:
             if due and self._guarded("refit", partial(self._refit, self._source, due)):
                 self.wake()
 
-    def _refit(self, source: Source, due: Sequence[Assignment]) -> None:
+    def _refit(self, source: Reader, due: Sequence[Assignment]) -> None:
         with metrics.PASS_SECONDS.labels("refit").time():
             self._forecasts.refit(source, self._pool, due, time.time(), self._settings.refit_interval_s)
         metrics.PASS_AT.labels("refit").set_to_current_time()

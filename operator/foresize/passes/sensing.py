@@ -8,9 +8,10 @@ from dataclasses import replace
 
 from foresize.config.settings import Settings
 from foresize.passes.senses import Foreseen, Senses
+from foresize.sources.reader import Reader
 from foresize_forecast.fast import Recent
 from foresize_forecast.pods import PodView
-from foresize_forecast.prometheus import ContainerOfPod, NewestSamples, Refusal, RefusalKind, Source, newest, waiting
+from foresize_forecast.prometheus import ContainerOfPod, NewestSamples, Refusal, RefusalKind
 from foresize_forecast.stalls import Waiting
 
 logger = logging.getLogger(__name__)
@@ -24,20 +25,20 @@ OUTLOOKS_KEPT = 4
 NO_SOURCE = Refusal(RefusalKind.NOT_SET, "no Prometheus is set: see the operator's setting --prometheus-url")
 
 
-def latest(source: Source | None, namespaces: set[str], now_s: float) -> NewestSamples:
+def latest(source: Reader | None, namespaces: set[str], now_s: float) -> NewestSamples:
     """Newest samples of all containers in some namespaces; never an error, for kills are seen without them too."""
     if source is None:
         return NewestSamples(now_s, {}, dict.fromkeys(namespaces, NO_SOURCE))
     try:
-        return newest(source, sorted(namespaces), now_s, SAMPLES_SPAN_S)
+        return source.newest(sorted(namespaces), now_s, SAMPLES_SPAN_S)
     except Exception as error:
         logger.exception("newest samples were not read")
-        refusal = Refusal(RefusalKind.BAD_ANSWER, f"what Prometheus answered could not be read: {error}")
+        refusal = Refusal(RefusalKind.BAD_ANSWER, f"what was answered could not be read: {error}")
         return NewestSamples(now_s, {}, dict.fromkeys(namespaces, refusal))
 
 
 def with_waiting(
-    source: Source | None, lowered: Mapping[Key, Sequence[PodView]], senses: Mapping[Key, Senses], now_s: float
+    source: Reader | None, lowered: Mapping[Key, Sequence[PodView]], senses: Mapping[Key, Senses], now_s: float
 ) -> dict[Key, Senses]:
     """What is known of workloads of which a limit was lowered just now, with how long they wait for memory.
 
@@ -53,11 +54,11 @@ def with_waiting(
     }
 
 
-def _waiting(source: Source | None, pods: Collection[tuple[str, str]], now_s: float) -> dict[ContainerOfPod, Waiting]:
+def _waiting(source: Reader | None, pods: Collection[tuple[str, str]], now_s: float) -> dict[ContainerOfPod, Waiting]:
     if source is None or not pods:
         return {}
     try:
-        return waiting(source, pods, now_s)
+        return dict(source.waiting(pods, now_s))
     except Exception:
         logger.exception("how long containers wait for memory was not read")
         return {}
@@ -95,6 +96,8 @@ def _distrust(
         return samples.refusals[namespace].message
     if namespace in samples.partial:
         return f"Prometheus answered with partial data: {'; '.join(samples.warnings)}"
+    if samples.held:
+        return samples.held
     age_s = min((one.age_s(now_s) for one in recent.values()), default=None)
     if age_s is not None and age_s > settings.sample_max_age_s:
         return f"the newest sample is {age_s:.0f} s old"

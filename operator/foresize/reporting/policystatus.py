@@ -61,6 +61,9 @@ class Findings:
     """Why nothing may be lowered anywhere."""
     nodes: Mapping[str, Relief] = field(default_factory=dict)
     """By name, how they stand."""
+    note: str = ""
+    """How memory is known, where not from Prometheus; `held`: why nothing may be lowered for what is known so."""
+    held: str = ""
 
 
 def of_problem(problem: PolicyProblem, generation: int, before: Json, now_s: float) -> Json:
@@ -190,9 +193,10 @@ def _unmatched(found: Findings) -> str:
 
 
 def _history(found: Findings) -> Condition:
+    note = f"; {found.note}" if found.note else ""
     if found.refusals:
         first = found.refusals[0]
-        return Condition("HistoryAvailable", status=False, reason=str(first.kind), message=first.message)
+        return Condition("HistoryAvailable", status=False, reason=str(first.kind), message=first.message + note)
     unknown = [
         f"{look.seen.pods[0].owner if look.seen.pods else name}: {forecast.message}"
         for look in found.looks
@@ -200,11 +204,12 @@ def _history(found: Findings) -> Condition:
         if hasattr(forecast, "message")
     ]
     if unknown:
-        return Condition("HistoryAvailable", status=False, reason="NoForecast", message=unknown[0])
+        return Condition("HistoryAvailable", status=False, reason="NoForecast", message=unknown[0] + note)
     if any(not look.forecasts and not look.plans for look in found.looks):
         words = "the first forecasts are on the way"
         return Condition("HistoryAvailable", status=False, reason="FetchingHistory", message=words)
-    return Condition("HistoryAvailable", status=True, reason="Forecast", message="every container has a forecast")
+    words, reason = f"every container has a forecast{note}", "MetricsServer" if note else "Forecast"
+    return Condition("HistoryAvailable", status=True, reason=reason, message=words)
 
 
 def _conflict(found: Findings) -> Condition:
@@ -229,8 +234,7 @@ def _conflict(found: Findings) -> Condition:
 
 def _listed(words: Sequence[str], of: int) -> str:
     """The first of many, and how many there are besides."""
-    more = of - MOST_NAMED
-    return "; ".join(words) + (f"; and {more} more" if more > 0 else "")
+    return "; ".join(words) + (f"; and {of - MOST_NAMED} more" if of > MOST_NAMED else "")
 
 
 def _shared(overlap: Overlap, policy: Policy) -> str:
@@ -254,8 +258,9 @@ def _named(workload: Workload, policy: Policy) -> str:
 
 
 def _lowering(found: Findings) -> Condition:
-    if found.alarm:
-        return Condition("DecreasesAllowed", status=False, reason="KillsRise", message=found.alarm)
+    if found.alarm or found.held:
+        reason, words = ("KillsRise", found.alarm) if found.alarm else ("MetricsServer", found.held)
+        return Condition("DecreasesAllowed", status=False, reason=reason, message=words)
     return Condition("DecreasesAllowed", status=True, reason="KillsAsUsual", message="kills are not on the rise")
 
 
