@@ -94,6 +94,11 @@ DECREASES_STOPPED = _gauge("decreases_stopped", "1 while nothing is lowered beca
 NODE_DEMAND = _gauge(
     "node_demand_bytes", "What a node's pods are foretold to use together at most.", "node", "horizon", "quantile"
 )
+NODE_CORRECTION = _gauge(
+    "node_forecast_correction",
+    "By what rises of nodes' demand stated for 1 time in 20 are multiplied, as came of those stated before.",
+    "horizon",
+)
 NODE_ROOM = _gauge("node_room_bytes", "Memory of a node above whose use by pods the kubelet evicts.", "node")
 NODE_RISK = _gauge("node_pressure_risk", "Probability that a node is short within the hour.", "node")
 NODE_MISSING = _gauge(

@@ -33,7 +33,7 @@ def hourly(at_s: float) -> float:
 USED = {"busy": hourly, "idle": lambda _: 60}
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 def test_an_hour_of_ample_memory_moves_nobody_and_lowers_limits_at_leisure(
     cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
 ) -> None:

@@ -212,6 +212,32 @@ def test_what_came_of_earlier_forecasts_corrects_the_next() -> None:
     assert first.mean_bytes <= last.upper_bytes(0.05) < first.upper_bytes(0.05)
 
 
+def test_while_nothing_is_measured_nothing_is_learnt() -> None:
+    """Samples are missing for two hours, and pods are taken to use all that they ask for: no rise is on record."""
+    scene = Scene()
+    scene.add("web", 10, 10)
+    [(key, look)] = scene.looks.items()
+    for at in range(48):
+        blind = replace(look, seen=replace(look.seen, recent={}))
+        scene.looks[key] = blind if 12 <= at < 36 else look
+        scene.run(NOW_S + 300 * at)
+
+    assert _shown("demand_bytes", horizon="1h", quantile="mean") == pytest.approx(mi(10))
+    assert 1 >= (REGISTRY.get_sample_value("foresize_node_forecast_correction", {"horizon": "1h"}) or 2)
+
+
+def test_a_container_without_a_forecast_counts_beside_one_that_has_one(scene: Scene) -> None:
+    """A second container of web has no forecast: what the pod asks for beyond what the first one uses is its own."""
+    scene.run()
+    before = scene.ahead.nodes["node-1"].hour.mean_bytes
+    web = scene.watch.pods[0]
+    scene.watch.pods[0] = replace(web, containers=(*web.containers, container("proxy", size(264, 900))))
+    scene.run()
+
+    # 64 and 264 MiB are asked for by the pod, 300 of them are the first container's: 28 are left.
+    assert mi(28) == pytest.approx(scene.ahead.nodes["node-1"].hour.mean_bytes - before)
+
+
 def test_ample_memory_evicts_nothing_for_an_hour() -> None:
     """An hour of passes, one every 15 s, on a node that stays half empty: idle pods stay where they are warm."""
     scene = Scene(**EVICTS)

@@ -119,6 +119,23 @@ def test_who_leaves_counts_with_what_it_used_last_and_who_comes_does_not() -> No
     assert {0.0} == set(row[FACTORS > 1.01])
 
 
+def test_of_a_node_that_is_not_seen_nothing_is_counted() -> None:
+    """Its samples are missing, or it has gone: its looks are forgotten, those of others go on."""
+    both = {"node-1": seen({"a": 10.0})["node-1"], "node-2": seen({"b": 10.0})["node-1"]}
+    known = watched(watched(Hindsight(), both, 1e6), {"node-2": both["node-2"]}, 1e6 + 300)
+
+    assert ["node-2"] == [each.node for each in known.looks]
+    assert {"b"} == set(known.used)
+
+
+def test_a_pod_without_a_sample_stays_with_what_it_used() -> None:
+    """For half an hour one of two is not measured: 6 and 4 GiB are 10 all the time."""
+    known = passes([{"a": 6.0, "b": 4.0}, *[{"a": 6.0}] * 6, *[{"a": 6.0, "b": 4.0}] * 6])
+
+    assert 0.25 == known.of(HOUR_S).looks
+    assert 0 == known.of(HOUR_S).counts.sum()
+
+
 def test_after_a_pause_what_was_open_is_forgotten() -> None:
     """Nobody looked for an hour, or the clock went back: no look of before is ever counted; the record stays."""
     known = replace(passes([{"a": 10.0}] * 3), sums={HOUR_S: record(3, 11.0)})

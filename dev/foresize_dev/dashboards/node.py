@@ -83,6 +83,11 @@ NODE = Dashboard(
                     'max(foresize_node_stranded_bytes{CLUSTER, node="$node"})',
                     "bytes",
                 ),
+                stat(
+                    "Correction within the hour",
+                    "Of stated rises, by what came of earlier ones: 1 without a record, less where they were cautious.",
+                    'max(foresize_node_forecast_correction{CLUSTER, horizon="1h"})',
+                ),
                 stat("Evictions left this hour", "Of the cluster's budget.", "max(foresize_evictions_left{CLUSTER})"),
                 stat(
                     "Pods held back from an eviction",

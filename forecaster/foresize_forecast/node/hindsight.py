@@ -70,6 +70,10 @@ class Sums:
         found: FloatArray = FACTORS[np.where(honest.any(axis=1), honest.argmax(axis=1), FACTORS.size - 1)]
         return found
 
+    def factor(self, miss: float) -> float:
+        """The one of a probability of `MISSES`."""
+        return float(self.factors()[MISSES.index(miss)])
+
 
 NOTHING_SEEN = Sums()
 
@@ -108,7 +112,8 @@ class Hindsight:
     Attributes:
         sums: by horizon.
         looks: what is open.
-        used: by uid, what the pods of open looks use, or used last: who leaves would have stayed with that.
+        used: by uid, what the pods of open looks use, or used last: who leaves, or has no sample just now, is taken to
+            stay with that.
         seen_s: when it was looked at last.
     """
 
@@ -128,7 +133,7 @@ class Seen:
 
     Attributes:
         demands: by horizon, what is foretold.
-        used: by uid of its pods, what they use.
+        used: by uid of its pods that were measured, what they use.
     """
 
     demands: Mapping[int, Demand]
@@ -140,14 +145,18 @@ def watched(before: Hindsight, nodes: Mapping[str, Seen], now_s: float) -> Hinds
 
     Args:
         before: what was known.
-        nodes: by name.
+        nodes: by name; of one that has gone, or where nothing was measured, what is open is forgotten.
         now_s: Unix seconds.
     """
     if not 0 <= now_s - before.seen_s <= PAUSE_S:
         before = replace(before, looks=(), used={})
     now = {uid: used for each in nodes.values() for uid, used in each.used.items()}
     used = {**before.used, **now}
-    going = [replace(each, highest_bytes=max(each.highest_bytes, _sum(each, used))) for each in before.looks]
+    going = [
+        replace(each, highest_bytes=max(each.highest_bytes, _sum(each, used)))
+        for each in before.looks
+        if each.node in nodes
+    ]
     sums = dict(before.sums)
     for each in going:
         if now_s - each.begun_s >= each.horizon_s:

@@ -52,6 +52,7 @@ class Tenant:
         consent: what its policy gives away; NONE also where no policy is responsible for it.
         idle: how one knows that it does nothing; empty where it may do something.
         held: it cannot go now whatever is asked (a rule of evictions says so), so another one has to.
+        measured: there is a newest sample of all of it that is forecast.
     """
 
     pod: PodView
@@ -59,6 +60,7 @@ class Tenant:
     consent: Consent = Consent.NONE
     idle: str = ""
     held: bool = False
+    measured: bool = True
 
     @property
     def uses_bytes(self) -> float:

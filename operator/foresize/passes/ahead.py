@@ -99,7 +99,8 @@ class Ahead:
         self.nodes = {
             name: relief(name, room_bytes[name], of, known) for name, of in tenants.items() if name in room_bytes
         }
-        self._hindsight = watched(known, {name: _seen(self.nodes[name], tenants[name]) for name in self.nodes}, now_s)
+        seen = {name: _seen(found, tenants[name]) for name, found in self.nodes.items() if _is_measured(tenants[name])}
+        self._hindsight = watched(known, seen, now_s)
         wishes = {
             each.tenant.pod.uid: self._wish(each, now_s)
             for name, found in self.nodes.items()
@@ -145,16 +146,17 @@ class Ahead:
         return found
 
     def _tenant(self, pod: PodView, managed: Managed, look: Look) -> Tenant:
-        parts, rest = [], self._peak(pod)
+        parts, rest, measured = [], self._peak(pod), True
         tier = next((each.members for each in look.review.apart if pod.name in each.pods), ())
         for view in pod.containers:
             recent = look.seen.recent.get((pod.name, view.name))
             known = self._known.parts.get((managed.key, tier, view.name))
+            measured &= known is None or recent is not None
             if known is not None and recent is not None:
                 parts.append(replace(known[2], pod=pod.uid, now_bytes=recent.usage_bytes))
                 rest = max(0.0, rest - recent.usage_bytes)
-        if not parts:
-            parts = [flat(pod.uid, rest)]
+        if len(parts) < len(pod.containers):
+            parts.append(flat(pod.uid, rest))
         does = look.doing.get(pod.name)
         return Tenant(
             pod,
@@ -162,6 +164,7 @@ class Ahead:
             managed.policy.relieves if managed.resizes else Consent.NONE,
             does.message if does is not None and does.idle else "",
             pod.uid in self._mover.holds,
+            measured,
         )
 
     def _peak(self, pod: PodView) -> float:
@@ -190,6 +193,8 @@ class Ahead:
                 demand[name, horizon, "mean"] = of.mean_bytes
                 demand[name, horizon, "0.95"] = of.upper_bytes(IDLE_RISK)
         show(metrics.NODE_DEMAND, demand)
+        for name, horizon_s in (("1h", HOUR_S), ("24h", DAY_S)):
+            metrics.NODE_CORRECTION.labels(name).set(self._hindsight.of(horizon_s).factor(IDLE_RISK))
         nodes = self.nodes.items()
         show(metrics.NODE_ROOM, {(name,): float(room_bytes[name]) for name in self.nodes})
         show(metrics.NODE_RISK, {(name,): found.hour.risk(room_bytes[name]) for name, found in nodes})
@@ -220,7 +225,13 @@ def _forecasts(look: Look) -> Iterator[tuple[tuple[str, ...], str, Forecasted]]:
 
 
 def _seen(node: Relief, tenants: Sequence[Tenant]) -> Seen:
-    return Seen({HOUR_S: node.hour, DAY_S: node.day}, {each.pod.uid: each.uses_bytes for each in tenants})
+    used = {each.pod.uid: each.uses_bytes for each in tenants if each.measured}
+    return Seen({HOUR_S: node.hour, DAY_S: node.day}, used)
+
+
+def _is_measured(tenants: Sequence[Tenant]) -> bool:
+    """Whether there are samples at all: without them what is told of use is no use."""
+    return not tenants or any(each.measured for each in tenants)
 
 
 def _were_they_free(name: str, room_bytes: int, tenants: Sequence[Tenant], known: Hindsight) -> tuple[Leaving, ...]:
