@@ -5,17 +5,29 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from foresize_forecast.choices import Case
+from foresize_forecast.jumps import HOUR_S
 from foresize_forecast.outlook import NoOutlook, Outlook
 from foresize_forecast.plan import Forecasted
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import Size, in_mebibytes
+from foresize_forecast.sizing import with_reserve
 
 
 def message(case: Case, target: Size, reason: Reason) -> str:
     """What moved from where to where, and why."""
     share = case.evidence.share
     dealt = f"; its policy's budget gives it {share:.0%} of the request that it wants" if share < 1 else ""
-    return f"{_movement(case.before, target)}: {_because(case, reason)}{dealt}"
+    return f"{_movement(case.before, target)}: {_because(case, reason)}{_reserve(case)}{dealt}"
+
+
+def _reserve(case: Case) -> str:
+    """What a large mover's request holds beyond its plan; empty where that is nothing."""
+    node_bytes = case.evidence.room.node_allocatable_bytes
+    if not case.pace.reserve_movers or isinstance(case.forecast, NoOutlook):
+        return ""
+    planned, level = case.forecast.plan.request_at(case.now_s), case.forecast.outlook.level_at(case.now_s, HOUR_S)
+    held = with_reserve(planned, level, case.forecast.tail, node_bytes)
+    return f"; as a large mover it may need {in_mebibytes(held)} within the hour" if held > planned else ""
 
 
 def _movement(before: Size, target: Size) -> str:

@@ -288,6 +288,8 @@ def test_a_large_movers_reserve_is_part_of_its_request_where_it_is_asked_for() -
 
     # Growths are told apart by 3 % of a logarithm, so half is 52.2 %: (1064 x 1.522 - 64) x 1.01 = 1571, in whole MiB.
     assert 1572 == request(asked, 16)
+    seen = evidence(size(500, 4000), usage_mib=450, room=Room(node_allocatable_bytes=16 << 30))
+    assert "as a large mover it may need 1556Mi within the hour" in decide(state, seen, jumpy, asked, NOW_S)[0].message
     assert [1010] * 3 == [
         request(asked, 64),
         request(asked, None),

@@ -16,7 +16,7 @@ from foresize_forecast.fast import level
 from foresize_forecast.jumps import PRIOR
 from foresize_forecast.outlook import NoOutlook, Shape, ShapeKind
 from foresize_forecast.plan import Forecasted
-from foresize_forecast.pods import Kill
+from foresize_forecast.pods import Kill, Room
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
 from foresize_forecast.state import ContainerState
@@ -53,6 +53,7 @@ observed = st.builds(
     rising_bytes=st.one_of(st.none(), st.floats(mi(1), mi(6000))),
     started_s=st.sampled_from([None, NOW_S - 10.0, NOW_S - 90_000.0]),
     distrust=st.sampled_from(["", "stale"]),
+    ample=st.booleans(),
 )
 moments = st.one_of(st.just(0.0), st.floats(NOW_S - DAY_S, NOW_S))
 states = st.builds(
@@ -89,6 +90,37 @@ def test_a_second_look_at_the_same_moment_changes_nothing(
         assert first.target == second.target
     else:
         assert (second.target.limit_bytes or 0) >= (first.target.limit_bytes or 0)
+
+
+@given(states, observed, forecasts, policies)
+def test_a_reserve_only_adds_to_a_request(
+    state: ContainerState, seen: Evidence, forecast: Forecasted, policy: ContainerPolicy
+) -> None:
+    """Whoever asks for reserves is never given less, and without a limit that follows the request no other limit."""
+    on_nodes = replace(seen, room=Room(node_allocatable_bytes=mi(8000)))
+    plain, reserving = (
+        decide(state, on_nodes, forecast, (pace, policy), NOW_S)[0]
+        for pace in (PACE, replace(PACE, reserve_movers=True))
+    )
+
+    assert plain.wanted is not None
+    assert reserving.wanted is not None
+    assert (reserving.wanted.request_bytes or 0) >= (plain.wanted.request_bytes or 0)
+    if policy.limit is not LimitStrategy.RATIO:
+        assert plain.wanted.limit_bytes == reserving.wanted.limit_bytes
+
+
+@given(states, observed, perhaps, policies)
+def test_ample_memory_takes_nothing_away(
+    state: ContainerState, seen: Evidence, forecast: Forecasted | NoOutlook, policy: ContainerPolicy
+) -> None:
+    """Where a node has memory to spare no target is lower than elsewhere; where a limit is paid for they are equal."""
+    fits, ample = (decided(state, replace(seen, ample=each), forecast, policy)[0].target for each in (False, True))
+
+    assert (ample.limit_bytes or 0) >= (fits.limit_bytes or 0)
+    assert (ample.request_bytes or 0) >= (fits.request_bytes or 0)
+    if policy.limit is LimitStrategy.EQUAL_REQUEST:
+        assert ample == fits
 
 
 @given(states, observed, perhaps, policies)
