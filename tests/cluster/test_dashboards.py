@@ -18,7 +18,7 @@ from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
 from scenes import MIB, Ages, deploy, past, policy, resized
 
-KILLED = Memhog({"SCHEDULE": "0s=10Mi,3s=100Mi"}, request="20Mi", limit="40Mi")
+KILLED = Memhog({"SCHEDULE": "0s=10Mi,8s=100Mi"}, request="20Mi", limit="40Mi")
 LEAK_MIB_PER_H = 3.0
 
 

@@ -19,7 +19,7 @@ DEVICE = "tests.foresize.dev/gpu"
 COUNT = 20
 OTHERS = {"cpu": "10m", "ephemeral-storage": "10Mi", DEVICE: "1"}
 HEAP = "-Xmx64m"
-HUNGRY = Memhog({"SCHEDULE": "0s=10Mi,3s=150Mi"}, request="20Mi", limit="40Mi")
+HUNGRY = Memhog({"SCHEDULE": "0s=10Mi,8s=150Mi"}, request="20Mi", limit="40Mi")
 
 
 def test_twenty_containers_a_device_and_a_heap(
@@ -93,7 +93,7 @@ def test_where_three_are_killed_a_fourth_is_not_lowered_and_a_neighbour_not_touc
     history = [*past(calm, 40, hours=26), *past(foreign, 200, hours=26)]
     started = operator(prometheus(history=history).url, namespaces=f"{namespace},{other}")
     see_passes(started, 1)
-    hog = Memhog({"SCHEDULE": "0s=10Mi,3s=60Mi"}, request="20Mi", limit="40Mi")
+    hog = Memhog({"SCHEDULE": "0s=10Mi,8s=60Mi"}, request="20Mi", limit="40Mi")
     cluster.apply(*(workloads.deployment(name, hog) for name in names), namespace=namespace)
     for name in names:
         wait_for(f"the kill of {name}", lambda name=name: _kills(cluster, namespace, name), 40)

@@ -54,7 +54,7 @@ def test_needs_are_met_by_doublings_and_a_bounded_heap_is_not_fed(
     started = operator(server.url)
     see_passes(started, 1)
     hungry = (
-        workloads.deployment(name, Memhog({"SCHEDULE": f"0s=5Mi,3s={need}Mi"}, request="10Mi", limit="24Mi"))
+        workloads.deployment(name, Memhog({"SCHEDULE": f"0s=5Mi,8s={need}Mi"}, request="10Mi", limit="24Mi"))
         for name, need in NEEDS.items()
     )
     cluster.apply(*hungry, namespace=namespace)

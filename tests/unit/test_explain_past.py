@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,23 @@ def test_the_page() -> None:
     assert "<b>web</b>" not in made
     assert not any(each in made for each in ("<script", "src=", "href="))
     assert "No curve: &lt;i&gt;" in html(FORECAST, "<i>")
+
+
+def test_the_page_shows_the_band_and_kills() -> None:
+    """The forecast's band is after the past; a kill within it is a cross, an older one is only counted."""
+    at = ("2027-01-15T07:30:00Z", "2027-01-01T00:00:00Z")  # half an hour before the end of the past, and long before
+    [row] = FORECAST["status"]["containers"]
+    killed = {**row, "kills": [{"at": each, "limit": "90Mi"} for each in at]}
+    forecast = {**FORECAST, "status": {"containers": [killed]}}
+    ahead = (np.full(12, 60.0 * MIB), np.full(12, 90.0 * MIB))
+
+    made = html(forecast, replace(past(), band={"app": ahead}))
+
+    drawn = made[made.index("<figure") :]
+    assert 1 == drawn.count('class="kill"')
+    assert 'class="band"' in drawn
+    assert '<b class="bad">2</b>' in made
+    assert 'class="band"' not in html(forecast, past())[made.index("<figure") :]
 
 
 @pytest.mark.parametrize("hours", [2, 24 * 6])

@@ -13,6 +13,8 @@ from foresize_forecast.series import FloatArray, peaks
 from foresize_forecast.sizes import MIB
 
 WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 560, 190, 58, 22, 8
+EDGE = 24
+"""A date nearer to the right edge than half its width ends there."""
 MOST_POINTS = 420
 """More would not be seen at this width."""
 GIB = 1024.0
@@ -35,6 +37,7 @@ class Curve:
         limit: ours; infinite where there is none.
         other: the baseline's request; None without one.
         band: demand and level of the forecast, NaN where there was none; None where nothing forecasts.
+        kills: intervals in which there was one, beside those in which usage is above the limit.
     """
 
     title: str
@@ -46,6 +49,7 @@ class Curve:
     limit: FloatArray
     other: FloatArray | None
     band: tuple[FloatArray, FloatArray] | None
+    kills: Sequence[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +74,9 @@ def svg(curve: Curve) -> str:
     limit = _blocks(np.where(np.isinf(curve.limit), np.nan, curve.limit), factor) / MIB
     other = None if curve.other is None else _blocks(curve.other, factor) / MIB
     band = None if curve.band is None else (_blocks(curve.band[0], factor) / MIB, _blocks(curve.band[1], factor) / MIB)
-    frame = _Frame(usage.size, _top([usage, request, limit, *([] if other is None else [other])]))
-    killed = np.flatnonzero(_blocks((curve.usage > curve.limit).astype(np.float64), factor) > 0)
+    frame = _Frame(usage.size, _top([usage, request, limit, *([] if other is None else [other]), *(band or ())]))
+    above = np.flatnonzero(_blocks((curve.usage > curve.limit).astype(np.float64), factor) > 0)
+    killed = sorted({*map(int, above), *(each // factor for each in curve.kills)})
     parts = [
         *_axes(frame, curve, factor),
         *([] if band is None else [_band(frame, *band)]),
@@ -79,7 +84,7 @@ def svg(curve: Curve) -> str:
         *([] if other is None else [_steps(frame, other, "other")]),
         _steps(frame, limit, "limit"),
         _steps(frame, request, "request"),
-        *(_cross(frame.x(at + 0.5), frame.y(float(usage[at]))) for at in killed),
+        *(_cross(frame.x(at + 0.5), frame.y(float(np.nan_to_num(usage[at])))) for at in killed),
     ]
     label = escape(curve.title, quote=True)
     return f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
@@ -116,7 +121,8 @@ def _axes(frame: _Frame, curve: Curve, factor: int) -> list[str]:
         x = frame.x((day_s - curve.start_s) / curve.step_s / factor)
         name = datetime.fromtimestamp(day_s, UTC).strftime("%d %b")
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 7}" text-anchor="middle">{name}</text>')
+        anchor = "end" if x > WIDTH - EDGE else "middle"
+        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 7}" text-anchor="{anchor}">{name}</text>')
     return parts
 
 

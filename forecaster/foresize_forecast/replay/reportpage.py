@@ -12,7 +12,8 @@ STYLE = """
 --good:#4ac26b;--bad:#ff7b72;--usage:#5d7287;--request:#4ac26b;--limit:#ff7b72;--other:#79a8ff;--band:#b98a2a}}
 *{box-sizing:border-box}body{margin:0 auto;padding:28px 24px 60px;max-width:1220px;background:var(--page);
 color:var(--ink);font:15px/1.5 system-ui,-apple-system,"Segoe UI",sans-serif}
-h1{font-size:26px;margin:0}h2{font-size:19px;margin:38px 0 8px}p{margin:6px 0;color:var(--soft);max-width:80ch}
+h1{font-size:26px;line-height:1.3;margin:0;overflow-wrap:anywhere}
+h2{font-size:19px;margin:38px 0 8px}p{margin:6px 0;color:var(--soft);max-width:80ch}
 .cards{display:grid;grid-template-columns:repeat(auto-fit,minmax(230px,1fr));gap:14px;margin:22px 0}
 .card{background:var(--card);border:1px solid var(--line);border-radius:10px;padding:14px 16px}
 .card b{display:block;font-size:26px;line-height:1.25}.card span{color:var(--soft);font-size:13px}
@@ -21,12 +22,19 @@ h1{font-size:26px;margin:0}h2{font-size:19px;margin:38px 0 8px}p{margin:6px 0;co
 th,td{padding:5px 9px;border-bottom:1px solid var(--line);text-align:right;white-space:nowrap}
 th{color:var(--soft);font-weight:600;vertical-align:bottom;white-space:normal}
 th:first-child,td:first-child{text-align:left;white-space:normal;overflow-wrap:anywhere;min-width:130px}
+th.words,td.words{text-align:left}.told{white-space:normal;overflow-wrap:anywhere;min-width:260px}
+.severe{color:var(--bad);font-weight:600}
 tr.ours td{font-weight:600;background:var(--card)}
 .curves{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(460px,100%),1fr));gap:18px}
 figure{margin:0;border:1px solid var(--line);border-radius:10px;padding:10px 12px}
 figcaption{font-size:13px;overflow-wrap:anywhere}figcaption i{color:var(--soft);font-style:normal;display:block}
+.one{max-width:860px}
+.ask{margin:14px 0;display:flex;flex-wrap:wrap;align-items:center;gap:6px 12px}.ask p{margin:0;flex-basis:100%}
+.bars{display:grid;grid-template-columns:minmax(120px,26%) 1fr 74px;gap:5px 12px;align-items:center;font-size:13px}
+.bars span{overflow-wrap:anywhere}.bars i{font-style:normal;text-align:right;white-space:nowrap;color:var(--soft)}
+.bars svg{height:18px;border-radius:3px}
 svg{width:100%;height:auto;display:block}svg text{font-size:10px;fill:var(--soft)}
-.grid{stroke:var(--line);stroke-width:1}.usage{fill:var(--usage);opacity:.55}.band{fill:var(--band);opacity:.45}
+.grid{stroke:var(--line);stroke-width:1}.usage{fill:var(--usage);opacity:.55}.band{fill:var(--band);stroke:var(--band);opacity:.45}
 .request,.limit,.other{fill:none;stroke-width:1.7}.request{stroke:var(--request)}
 .limit{stroke:var(--limit);stroke-dasharray:5 3}.other{stroke:var(--other);stroke-width:1.2;stroke-dasharray:2 2}
 .kill{stroke:var(--limit);stroke-width:2;fill:none}.dot{fill:var(--usage)}.dot.ours{fill:var(--request)}
@@ -39,6 +47,9 @@ pre{overflow-x:auto;background:var(--card);border:1px solid var(--line);border-r
 font-size:13px}
 .legend{display:flex;flex-wrap:wrap;gap:18px;font-size:13px;color:var(--soft);margin:8px 0 14px}
 .legend svg{width:26px;height:12px;display:inline-block;vertical-align:middle;margin-right:6px}
+@media(max-width:640px){svg text{font-size:14px}.stacked th{display:none}
+.stacked td{display:block;border:0;padding:1px 0;white-space:normal}.stacked tr{display:block;padding:8px 0;
+border-bottom:1px solid var(--line)}.bars{grid-template-columns:1fr 64px}.bars span{grid-column:1/-1;margin-top:6px}}
 """
 
 
@@ -61,14 +72,26 @@ def card(value: str, words: str, mood: str = "") -> str:
     return f'<div class="card"><b class="{mood}">{escape(value)}</b><span>{escape(words)}</span></div>'
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[str]], ours: str = "") -> str:
-    """A table of text; the row whose first cell is `ours` stands out."""
-    head = "".join(f"<th>{escape(each)}</th>" for each in headings)
-    lines = [
-        f"<tr{' class=ours' if row[0] == ours else ''}>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>"
-        for row in rows
-    ]
-    return f'<div class="wide"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
+class Ready(str):
+    """A cell that is HTML already: whoever makes one has escaped what is in it."""
+
+    __slots__ = ()
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], ours: str = "", words: Sequence[str] = ()) -> str:
+    """A table; the row whose first cell is `ours` stands out, columns of these headings hold words, not figures.
+
+    Where all do, a narrow screen shows the cells of a row one below the other.
+    """
+    stacked = " stacked" if len(words) == len(headings) else ""
+    kinds = [' class="words"' if each in words else "" for each in headings]
+    head = "".join(f"<th{kind}>{escape(each)}</th>" for each, kind in zip(headings, kinds, strict=True))
+    lines = []
+    for row in rows:
+        cells = (cell if isinstance(cell, Ready) else escape(cell) for cell in row)
+        made = "".join(f"<td{kind}>{cell}</td>" for cell, kind in zip(cells, kinds, strict=True))
+        lines.append(f"<tr{' class=ours' if row[0] == ours else ''}>{made}</tr>")
+    return f'<div class="wide{stacked}"><table><tr>{head}</tr>{"".join(lines)}</table></div>'
 
 
 def legend(kinds: Sequence[tuple[str, str]]) -> str:

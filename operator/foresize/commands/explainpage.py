@@ -17,15 +17,21 @@ from foresize.config.quantities import instant_s, memory_bytes, people
 from foresize.config.words import plain
 from foresize_forecast.forecasting import Tried
 from foresize_forecast.replay.reportcurves import Curve, svg
-from foresize_forecast.replay.reportpage import heading, legend, page
+from foresize_forecast.replay.reportpage import card, heading, legend, page
 from foresize_forecast.replay.reportpage import table as html_table
 from foresize_forecast.savings import WhatIf
 from foresize_forecast.series import FloatArray
 
 Json = dict[str, Any]
-LEGEND = (("usage", "memory used"), ("request", "request, planned"), ("limit", "limit now"))
+LEGEND = (
+    ("usage", "memory used, the highest pod"),
+    ("band", "forecast: what a request and what a limit holds"),
+    ("request", "request, planned"),
+    ("limit", "limit now"),
+    ("kill", "killed"),
+)
 INSTEAD = ("other", "request with the other overrun")
-MODELS = ("model", "would have cost", "hours held to it", "coverage", "slack", "")
+MODELS = ("model", "verdict", "would have cost", "hours held to it", "coverage", "slack")
 
 
 def lines(forecast: Json, past: Past | str | None) -> Iterator[Text]:
@@ -45,7 +51,13 @@ def lines(forecast: Json, past: Past | str | None) -> Iterator[Text]:
         yield from map(Text, _models(past.tried[row["name"]]))
 
 
-def html(forecast: Json, past: Past | str | None, instead: Mapping[str, WhatIf] | None = None, above: str = "") -> str:
+def html(
+    forecast: Json,
+    past: Past | str | None,
+    instead: Mapping[str, WhatIf] | None = None,
+    above: str = "",
+    asking: str = "",
+) -> str:
     """The whole file; it fetches nothing.
 
     Args:
@@ -53,29 +65,51 @@ def html(forecast: Json, past: Past | str | None, instead: Mapping[str, WhatIf] 
         past: of its workload, or why there is none.
         instead: by container, requests with another overrun, drawn beside the plan.
         above: HTML before all else.
+        asking: HTML after the heading.
     """
     said = [plain(line) for line in sentences(forecast)]
-    body = [above, f"<h1>{escape(said[0])}</h1>"]
+    who, _, under = said[0].partition(" under ")
+    body = [above, f"<h1>{escape(who)}</h1><p>under {escape(under)}</p>", asking]
     if isinstance(past, str):
         body.append(f"<p>No curve: {escape(plain(past))}</p>")
     for row in forecast.get("status", {}).get("containers") or []:
-        body.append(heading(plain(row["name"])))
+        body += [heading(plain(row["name"]), plain(str(row.get("message", "")))), _sizes(row)]
         if isinstance(past, Past) and row["name"] in past.usage:
             other = (instead or {}).get(row["name"])
             body += [legend(LEGEND if other is None else (*LEGEND, INSTEAD)), _figure(row, past, other)]
-            body.append(html_table(MODELS, list(_cells(past.tried[row["name"]]))))
+            body.append(heading("Models that were tried"))
+            body.append(_models_tried(past.tried[row["name"]]))
     body.append(heading("In words"))
     body += [f"<p>{escape(line)}</p>" for line in said[1:] if line]
     return page(said[0], body)
 
 
+def _sizes(row: Json) -> str:
+    """What people look for first, as cards."""
+    told = [
+        (row.get("request", "none"), f"request; wanted now: {row.get('wantedRequest', 'none')}", ""),
+        (row.get("limit", "none"), f"limit; wanted now: {row.get('wantedLimit', 'none')}", ""),
+    ]
+    if "peak" in row:
+        below = (memory_bytes(row["peak"]), _bytes(row, "limit"))
+        mood = "bad" if below[1] is not None and below[0] > below[1] else ""
+        told.append(
+            (row["peak"], f"highest of the next day on 99 days of 100, at {row.get('peakAt', 'the next run')}", mood)
+        )
+    kills = row.get("kills") or []
+    told.append((str(len(kills)), "kills that are remembered", "bad" if kills else ""))
+    return (
+        f'<div class="cards">{"".join(card(plain(str(size)), plain(words), mood) for size, words, mood in told)}</div>'
+    )
+
+
 def _figure(row: Json, past: Past, other: WhatIf | None) -> str:
     drawn = svg(_curve(row, past, other))
     if other is None:
-        return f"<figure>{drawn}</figure>"
+        return f'<figure class="one">{drawn}</figure>'
     words = f"with {other.overrun:.2%} of the time above: {people(other.mean_bytes)} requested on average, "
     words += f"{people(other.plan.highest_bytes)} at most"
-    return f"<figure>{drawn}<figcaption>{escape(words)}</figcaption></figure>"
+    return f'<figure class="one">{drawn}<figcaption>{escape(words)}</figcaption></figure>'
 
 
 def _models(found: Sequence[Tried]) -> Iterator[str]:
@@ -93,10 +127,15 @@ def _cells(found: Sequence[Tried]) -> Iterator[list[str]]:
     for each in found:
         score, verdict = each.score, "chosen" if each.chosen else "rejected"
         if score is None:
-            yield [each.model, "", "", "", "", verdict]
+            yield [each.model, verdict, "", "", "", ""]
         else:
             figures = [people(score.cost_bytes), f"{score.hours:.0f}", f"{score.coverage:.1%}", f"{score.slack:.1%}"]
-            yield [each.model, *figures, verdict]
+            yield [each.model, verdict, *figures]
+
+
+def _models_tried(found: Sequence[Tried]) -> str:
+    chosen = next((each.model for each in found if each.chosen), "")
+    return html_table(MODELS, list(_cells(found)), chosen, words=("verdict",))
 
 
 def _planned(row: Json, past: Past) -> FloatArray:
@@ -129,8 +168,35 @@ def _curve(row: Json, past: Past, instead: WhatIf | None) -> Curve:
         request=np.concatenate([before, planned]),
         limit=np.concatenate([before, after]),
         other=other,
-        band=None,
+        band=_band(row, past),
+        kills=[at for kill in row.get("kills") or [] if (at := _interval(kill, past, used.size)) is not None],
     )
+
+
+def _band(row: Json, past: Past) -> tuple[FloatArray, FloatArray] | None:
+    """Demand and level on the whole picture's intervals: NaN in the past."""
+    if row["name"] not in past.band:
+        return None
+    count = max(1, past.horizon_s // past.grid.step_s)
+    before = np.full(past.usage[row["name"]].size, np.nan)
+    demand, level = (_fitted(each, count) for each in past.band[row["name"]])
+    return np.concatenate([before, demand]), np.concatenate([before, level])
+
+
+def _fitted(values: FloatArray, count: int) -> FloatArray:
+    """The first so many; NaN where there are fewer."""
+    made = np.full(count, np.nan)
+    made[: min(count, values.size)] = values[:count]
+    return made
+
+
+def _interval(kill: Json, past: Past, count: int) -> int | None:
+    """The interval of the picture in which a kill was; None where it was before, or is after what was read."""
+    at_s = instant_s(kill.get("at"))
+    if at_s is None:
+        return None
+    at = int(at_s - (past.grid.end_s - count * past.grid.step_s)) // past.grid.step_s
+    return min(at, count - 1) if 0 <= at <= count else None
 
 
 def _bytes(row: Json, name: str) -> int | None:

@@ -13,7 +13,8 @@ from foresize.config.settings import SettingsProblem
 from foresize.kube.kubeapi import Api, ApiError
 from foresize.passes.refit import request_of
 from foresize_forecast.forecasting import Question, Tried, tried
-from foresize_forecast.foresee import Wish
+from foresize_forecast.foresee import Wish, foresee
+from foresize_forecast.plan import Forecasted
 from foresize_forecast.prometheus import grid_until, history
 from foresize_forecast.series import FloatArray, Grid, History
 from foresize_forecast.sizes import ContainerPolicy
@@ -33,6 +34,7 @@ class Past:
         usage: by container, the highest of its pods in each interval, bytes; NaN in gaps.
         tried: by container, every model that was tried, the chosen one first.
         asked: by container, its history and what its policy asks of a forecast; for what another overrun would give.
+        band: by container, demand and level of the forecast on the intervals after the grid, bytes.
     """
 
     grid: Grid
@@ -40,6 +42,7 @@ class Past:
     usage: Mapping[str, FloatArray]
     tried: Mapping[str, Sequence[Tried]]
     asked: Mapping[str, tuple[History, Wish]] = field(default_factory=dict)
+    band: Mapping[str, tuple[FloatArray, FloatArray]] = field(default_factory=dict)
 
 
 def looked_back(api: Api, place: Place, key: tuple[str, str]) -> Past | str:
@@ -69,7 +72,11 @@ def looked_back(api: Api, place: Place, key: tuple[str, str]) -> Past | str:
     asking = {name: (answer.history.rows([row]), _wish(assignment, name)) for name, row in rows.items()}
     usage = {name: answer.history.usage[row] for name, row in rows.items()}
     models = {name: tried(past, wish.question) for name, (past, wish) in asking.items()}
-    return Past(grid, asked.horizon_s, usage, models, asking)
+    made = {name: foresee(past, [wish])[0] for name, (past, wish) in asking.items()}
+    band = {
+        name: (each.outlook.demand, each.outlook.level) for name, each in made.items() if isinstance(each, Forecasted)
+    }
+    return Past(grid, asked.horizon_s, usage, models, asking, band)
 
 
 def _wish(assignment: Assignment, container: str) -> Wish:

@@ -123,7 +123,7 @@ class Pages:
         if share is not None and isinstance(past, Past):
             made = {name: what_if(rows, wish, share, time.time()) for name, (rows, wish) in past.asked.items()}
             instead = {name: each for name, each in made.items() if isinstance(each, WhatIf)}
-        return workload_page(dict(forecast), past, instead, viewer.above + _back(3) + _slider(share))
+        return workload_page(dict(forecast), past, instead, viewer.above + _back(3), _slider(share, past))
 
     def _past(self, key: tuple[str, str]) -> Past | str:
         with self._lock:
@@ -171,12 +171,19 @@ def _share(text: str) -> float | None:
         return None
 
 
-def _slider(share: float | None) -> str:
-    value = (0.03 if share is None else share) * 100
-    bounds = f'min="{LEAST_OVERRUN * 100:g}" max="{MOST_OVERRUN * 100:g}" step="0.1" value="{value:g}"'
+def _slider(share: float | None, past: Past | str) -> str:
+    if isinstance(past, str):
+        return ""
+    own = next((wish.question.overrun for _, wish in past.asked.values()), LEAST_OVERRUN)
+    value = round((own if share is None else share) * 100, 1)
+    least, most = LEAST_OVERRUN * 100, MOST_OVERRUN * 100
+    bounds = f'min="{least:g}" max="{most:g}" step="0.1" value="{value:g}"'
+    shown = f"The policy says {own:.2%}." if share is None else f"Shown: {value:g} %; the policy says {own:.2%}."
+    field = f'<input type="range" name="overrun" aria-label="overrun in percent" {bounds}>'
     return (
-        f'<form method="get"><label>What if the request were passed on another share '
-        f'of the time, in percent? <input type="range" name="overrun" {bounds}></label> <button>Show</button></form>'
+        '<form class="ask" method="get"><p>What if the request might be passed on another share of the time '
+        f"(<code>request.overrun</code>)? {shown}</p>"
+        f"<label>{least:g} % {field} {most:g} %</label><button>Show</button></form>"
     )
 
 

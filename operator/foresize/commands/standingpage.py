@@ -13,22 +13,32 @@ from rich.text import Text
 from foresize.commands.standing import SEVERE, Row, Standing
 from foresize.config.quantities import people, timestamp
 from foresize.config.words import plain
-from foresize_forecast.replay.reportpage import card, heading, page
+from foresize_forecast.replay.reportpage import Ready, card, heading, page
 from foresize_forecast.replay.reportpage import table as html_table
 from foresize_forecast.savings import Total
 
-WIDTH, HEIGHT, LINE = 860, 18, 24
+WIDTH, HEIGHT = 860, 18
 MOST_BARS = 40
 """Containers that are drawn; the table has all."""
+Linked = Callable[[str], str]
+"""Where a workload has a page of its own."""
 HEADINGS = ("container", "pods", "owner's request", "request", "wanted", "limit", "peak", "model", "shape", "state")
 
 
-def html(found: Standing, linked: Callable[[str], str] | None = None, above: str = "") -> str:
+def html(found: Standing, linked: Linked | None = None, above: str = "") -> str:
     """The whole file; `linked` tells where a workload has a page of its own, `above` is HTML before all else."""
     severe = sum(risk.severity == SEVERE for risk in found.risks)
     cards = [
-        card(_amount(found.saved), "of requests less than owners wrote, in force now", _mood(found.saved)),
-        card(_amount(found.possible), "less again if what is wanted now were in force", _mood(found.possible)),
+        card(
+            people(abs(found.saved.saved_bytes)),
+            f"{_than(found.saved)} requested now than owners wrote",
+            _mood(found.saved),
+        ),
+        card(
+            people(abs(found.possible.saved_bytes)),
+            f"{_than(found.possible)} if what is wanted now were in force",
+            _mood(found.possible),
+        ),
         card(str(severe), "severe risks: kills, leaks, limits below the forecast peak", "bad" if severe else "good"),
         card(str(len(found.rows)), "containers with a forecast"),
     ]
@@ -37,17 +47,16 @@ def html(found: Standing, linked: Callable[[str], str] | None = None, above: str
         "<h1>Foresize: savings and risks</h1>",
         f"<p>Made {timestamp(found.at_s)} from MemoryForecasts. Requests count once for each pod there is.</p>",
         f'<div class="cards">{"".join(cards)}</div>',
-        *([] if linked is None else [_links(found.rows, linked)]),
         heading("Risks", "Severe: a kill is likely, or was. Watch: something is in the way."),
-        _risks(found),
+        _risks(found, linked),
         heading(
             "Requests",
             f"The {MOST_BARS} containers that ask for most, over all of their pods: what their owners wrote "
-            "(pale), what is in force (dark), what is wanted now (line).",
+            "(pale), what is in force (dark, and its figure), what is wanted now (line).",
         ),
         _bars(found.rows[:MOST_BARS]),
         heading("Every container"),
-        html_table(HEADINGS, [[plain(cell) for cell in _cells(row)] for row in found.rows]),
+        html_table(HEADINGS, [_listed(row, linked) for row in found.rows], words=("model", "shape", "state")),
     ]
     return page("Foresize: savings and risks", body)
 
@@ -82,12 +91,33 @@ def _mood(found: Total) -> str:
     return "good" if found.saved_bytes > 0 else ""
 
 
-def _risks(found: Standing) -> str:
+def _than(found: Total) -> str:
+    return "more" if found.saved_bytes < 0 else "less"
+
+
+def _risks(found: Standing, linked: Linked | None) -> str:
     if not found.risks:
         return "<p>None.</p>"
-    rows = [[each.workload, each.severity, each.kind, each.container, each.message] for each in found.risks]
-    headings = ("workload", "severity", "kind", "container", "what")
-    return html_table(headings, [[plain(cell) for cell in row] for row in rows])
+    headings = ("workload", "risk", "what")
+    rows = []
+    for each in found.risks:
+        kind = f'<span class="{each.severity}">{escape(plain(each.kind))}</span><br>{each.severity}'
+        about = f"{each.container}: {each.message}" if each.container else each.message
+        told = Ready(f'<div class="told">{escape(plain(about))}</div>')
+        rows.append([_link(each.workload, linked), Ready(kind), told])
+    return html_table(headings, rows, words=headings)
+
+
+def _listed(row: Row, linked: Linked | None) -> list[str]:
+    """A line of the table of all containers."""
+    _, *cells = _cells(row)
+    name = f"{_link(row.workload, linked)} {escape(plain(row.told['name']))}"
+    return [Ready(name), *(plain(cell) for cell in cells)]
+
+
+def _link(workload: str, linked: Linked | None) -> Ready:
+    words = escape(plain(workload))
+    return Ready(words if linked is None else f'<a href="{escape(linked(workload), quote=True)}">{words}</a>')
 
 
 def _cells(row: Row) -> Iterator[str]:
@@ -101,30 +131,27 @@ def _cells(row: Row) -> Iterator[str]:
 
 
 def _bars(rows: Sequence[Row]) -> str:
-    """An SVG: two bars and a mark for each container."""
+    """Two bars and a mark for each container, beside its name: names wrap where there is no room."""
     sizes = [[(row.bytes(name) or 0) * row.pods for name in _BARS] for row in rows]
     most = max((size for each in sizes for size in each), default=0)
     if not most:
         return "<p>No requests.</p>"
-    scale = (WIDTH - 330) / most
     lines = []
-    for number, (row, (owners, now, wish)) in enumerate(zip(rows, sizes, strict=True)):
-        y = number * LINE + 4
-        label = escape(plain(f"{row.workload} {row.told['name']}")[-48:])
+    for row, (owners, now, wish) in zip(rows, sizes, strict=True):
+        if not row.pods:
+            continue
+        shares = [each / most * (WIDTH - 2) for each in (owners, now, wish)]
+        drawn = (
+            f'<rect class="usage" y="0" width="{shares[0]:.1f}" height="{HEIGHT}"/>'
+            f'<rect y="4" width="{shares[1]:.1f}" height="{HEIGHT - 8}" fill="var(--request)"/>'
+            f'<rect x="{shares[2]:.1f}" width="3" height="{HEIGHT}" fill="var(--limit)"/>'
+        )
         lines += [
-            f'<text x="0" y="{y + 12}">{label}</text>',
-            f'<rect class="usage" x="300" y="{y}" width="{owners * scale:.1f}" height="{HEIGHT - 2}"/>',
-            f'<rect x="300" y="{y + 4}" width="{now * scale:.1f}" height="{HEIGHT - 10}" fill="var(--request)"/>',
-            f'<path class="limit" d="M{300 + wish * scale:.1f},{y - 1}v{HEIGHT}"/>',
+            f"<span>{escape(plain(' '.join((row.workload, row.told['name']))))}</span>",
+            f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" preserveAspectRatio="none" aria-hidden="true">{drawn}</svg>',
+            f"<i>{people(now)}</i>",
         ]
-    drawn = "".join(lines)
-    return f'<figure><svg viewBox="0 0 {WIDTH} {len(rows) * LINE + 8}" role="img">{drawn}</svg></figure>'
-
-
-def _links(rows: Sequence[Row], linked: Callable[[str], str]) -> str:
-    workloads = dict.fromkeys(row.workload for row in rows)
-    made = (f'<a href="{escape(linked(each), quote=True)}">{escape(plain(each))}</a>' for each in workloads)
-    return heading("Each workload") + f"<p>{' &middot; '.join(made)}</p>"
+    return f'<figure><div class="bars">{"".join(lines)}</div></figure>'
 
 
 _BARS = ("templateRequest", "request", "wantedRequest")
