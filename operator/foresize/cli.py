@@ -21,7 +21,7 @@ from rich.text import Text
 from foresize import reading
 from foresize.config.settings import FIELDS, Field, Settings, SettingsProblem
 from foresize.config.words import plain
-from foresize.reading import FAILED, USAGE, refuse
+from foresize.reading import FAILED, USAGE, Kubeconfig, Timeout, in_time, refuse
 
 PLUGIN = "kubectl-foresize"
 NO_FILES = 4
@@ -29,7 +29,8 @@ NO_FILES = 4
 app = typer.Typer(no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
 for each in (reading.doctor, reading.simulate, reading.diff, reading.report, reading.explain, reading.ui):
     app.command()(each)
-app.add_typer(reading.migrations, name="migrate")
+migrations = typer.Typer(no_args_is_help=True, help="Turn what other tools have into policies. Writes nothing.")
+app.add_typer(migrations, name="migrate")
 
 
 def main() -> None:
@@ -50,6 +51,22 @@ def complete() -> None:
         app(prog_name="foresize")
     finally:
         typer.echo(f":{NO_FILES}")
+
+
+def _tell_version(*, asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", is_eager=True, callback=_tell_version)
+    ] = False,
+) -> None:
+    """What comes before a command."""
 
 
 @app.command()
@@ -122,6 +139,28 @@ def release(  # noqa: PLR0913 - each is an option of the command line
         refuse(str(error), error.code)
     if not complete:
         sys.exit(FAILED)
+
+
+@migrations.command()
+def vpa(
+    files: Annotated[
+        list[str] | None, typer.Argument(metavar="[FILE...]", help="VPAs in YAML; else the cluster's.")
+    ] = None,
+    *,
+    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only of this one; else of all.")] = "",
+    timeout: Timeout = "1m",
+    kubeconfig: Kubeconfig = None,
+) -> None:
+    """Print a MemoryPolicy for each VerticalPodAutoscaler, with what does not carry over in comments.
+
+    The VPAs stay as they are: where both would act, Foresize leaves the workload alone until the VPA is off.
+    """
+    from foresize.commands.migrating import NotMigratedError, migrate, text  # noqa: PLC0415 - as above
+
+    try:
+        typer.echo(text(in_time(timeout, lambda: migrate(namespace, files or (), kubeconfig))), nl=False)
+    except NotMigratedError as error:
+        refuse(str(error), error.code)
 
 
 @app.command()

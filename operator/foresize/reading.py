@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 import logging
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
+from errno import EADDRINUSE
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn, TypeVar, get_type_hints
 
 import typer
 import yaml
@@ -41,6 +43,8 @@ OperatorNamespace = Annotated[
     str, typer.Option(help="Where the operator is installed.", envvar="FORESIZE_OPERATOR_NAMESPACE")
 ]
 
+Prometheus = Annotated[str, typer.Option(help="Read history there instead of at the operator's own.", metavar="URL")]
+
 
 def doctor(
     *,
@@ -68,48 +72,61 @@ def doctor(
         sys.exit(FAILED)
 
 
-PolicyFiles = Annotated[list[str], typer.Argument(metavar="POLICY.yaml...", help="Files; - is standard input.")]
-Namespace = Annotated[str, typer.Option("--namespace", "-n", help="Of policies that name none; else as kubectl does.")]
-Prometheus = Annotated[str, typer.Option(help="Read history there instead of at the operator's own.", metavar="URL")]
-
-
-def simulate(  # noqa: PLR0913 - each is an option of the command line
-    policies: PolicyFiles,
+def _simulated(  # noqa: PLR0913 - each is an option of the command line
+    policies: Annotated[list[str], typer.Argument(metavar="POLICY.yaml...", help="Files; - is standard input.")],
     *,
-    namespace: Namespace = "",
+    namespace: Annotated[
+        str, typer.Option("--namespace", "-n", help="Of policies that name none; else as kubectl does.")
+    ] = "",
     prometheus: Prometheus = "",
     operator_namespace: OperatorNamespace = "foresize",
     output: Output = Format.TABLE,
     timeout: Timeout = "5m",
     kubeconfig: Kubeconfig = None,
-) -> None:
+) -> tuple[Format, Any]:
+    """How to print it, and what policies would do: with the options of both commands that tell it."""
+    from foresize.commands.simulating import NotSimulatedError, simulate  # noqa: PLC0415 - as above
+    from foresize.commands.surroundings import Place  # noqa: PLC0415 - as above
+
+    place = Place(operator_namespace, prometheus, kubeconfig)
+    try:
+        return output, in_time(timeout, lambda: simulate(policies, namespace, place))
+    except NotSimulatedError as error:
+        refuse(str(error), error.code)
+
+
+def _taking(options: Callable[..., Any]) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """Give a command the options of another function, to which it hands them on."""
+
+    def made(command: Callable[..., None]) -> Callable[..., None]:
+        command.__signature__ = inspect.signature(options, eval_str=True)  # type: ignore[attr-defined]  # typer reads
+        command.__annotations__ = get_type_hints(options, include_extras=True)  # both
+        return command
+
+    return made
+
+
+@_taking(_simulated)
+def simulate(**given: Any) -> None:  # noqa: ANN401 - the options of `_simulated`
     """Show what policies would do here if they were applied now: sizes, savings, risks. Writes nothing.
 
     The operator's own pass is run on the cluster as it is, and none of its writes is sent.
     """
     from foresize.commands.simulatetable import table  # noqa: PLC0415 - as above
 
-    found = _simulated(policies, namespace, (operator_namespace, prometheus, kubeconfig), timeout)
+    output, found = _simulated(**given)
     show(output, found.as_dict(), lambda: table(found))
 
 
-def diff(  # noqa: PLR0913 - as above
-    policies: PolicyFiles,
-    *,
-    namespace: Namespace = "",
-    prometheus: Prometheus = "",
-    operator_namespace: OperatorNamespace = "foresize",
-    output: Output = Format.TABLE,
-    timeout: Timeout = "5m",
-    kubeconfig: Kubeconfig = None,
-) -> None:
+@_taking(_simulated)
+def diff(**given: Any) -> None:  # noqa: ANN401 - as above
     """Show each value that would change at once if policies were applied now. Writes nothing.
 
     Exit code 3: something would change, as in `kubectl diff` with another number.
     """
     from foresize.commands.simulatetable import diff as shown  # noqa: PLC0415 - as above
 
-    found = _simulated(policies, namespace, (operator_namespace, prometheus, kubeconfig), timeout)
+    output, found = _simulated(**given)
     show(output, found.as_dict(), lambda: shown(found))
     if found.changes:
         sys.exit(DIFFERENT)
@@ -209,6 +226,8 @@ def ui(  # noqa: PLR0913 - as above
     from foresize.config.settings import SettingsProblem  # noqa: PLC0415 - as above
     from foresize.kube.kubeapi import ApiError  # noqa: PLC0415 - as above
 
+    if certificate_folder is not None and not shared:
+        refuse("--certificate-folder: is for --shared, which is not given", USAGE)
     pages = Pages(Place(operator_namespace, prometheus, kubeconfig), (namespace,) if namespace else ())
     try:
         if shared:
@@ -220,45 +239,12 @@ def ui(  # noqa: PLR0913 - as above
     except (ApiError, SettingsProblem) as error:
         refuse(str(error), FAILED)
     except OSError as error:
-        refuse(f"--port: {port} cannot be served: {error.strerror or error}", FAILED)
+        lacking = certificate_folder is not None and error.errno != EADDRINUSE
+        option = f"--certificate-folder: {certificate_folder}" if lacking else f"--port: {port}"
+        refuse(f"{option} cannot be served: {error.strerror or error}", FAILED)
     typer.echo(f"http://127.0.0.1:{made.server_port}/ (Ctrl-C ends it)")
     with made:
         made.serve_forever()
-
-
-migrations = typer.Typer(no_args_is_help=True, help="Turn what other tools have into policies. Writes nothing.")
-
-
-@migrations.command()
-def vpa(
-    files: Annotated[
-        list[str] | None, typer.Argument(metavar="[FILE...]", help="VPAs in YAML; else the cluster's.")
-    ] = None,
-    *,
-    namespace: Annotated[str, typer.Option("--namespace", "-n", help="Only of this one; else of all.")] = "",
-    timeout: Timeout = "1m",
-    kubeconfig: Kubeconfig = None,
-) -> None:
-    """Print a MemoryPolicy for each VerticalPodAutoscaler, with what does not carry over in comments.
-
-    The VPAs stay as they are: where both would act, Foresize leaves the workload alone until the VPA is off.
-    """
-    from foresize.commands.migrating import NotMigratedError, migrate, text  # noqa: PLC0415 - as above
-
-    try:
-        typer.echo(text(in_time(timeout, lambda: migrate(namespace, files or (), kubeconfig))), nl=False)
-    except NotMigratedError as error:
-        refuse(str(error), error.code)
-
-
-def _simulated(policies: list[str], namespace: str, place: tuple[str, str, str | None], timeout: str) -> Any:  # noqa: ANN401
-    from foresize.commands.simulating import NotSimulatedError, simulate  # noqa: PLC0415 - as above
-    from foresize.commands.surroundings import Place  # noqa: PLC0415 - as above
-
-    try:
-        return in_time(timeout, lambda: simulate(policies, namespace, Place(*place)))
-    except NotSimulatedError as error:
-        refuse(str(error), error.code)
 
 
 def in_time(timeout: str, work: Callable[[], Made]) -> Made:

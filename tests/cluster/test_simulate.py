@@ -32,6 +32,9 @@ def test_what_is_simulated_is_what_is_then_done(
         return foresize(cluster, command, str(file), "-n", namespace, *arguments, as_operator=True, **settings)
 
     since = cluster.audit.mark()
+    file.write_text(json.dumps(policy(paussed=True)))
+    assert "spec.paussed is no field; paused is" in said("simulate").err
+    file.write_text(json.dumps(policy()))
     told = said("simulate", "-o", "json")
     shown = said("diff")
     user = Operator(cluster).user

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import subprocess
 import sys
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +68,10 @@ def test_help_tells_every_setting(field: Any) -> None:
         (("replay", "--prometheus", "http://127.0.0.1:9", "--selector", "shop"), "--selector: cannot read 'shop'"),
         (("replay", "--track", "jobs"), "--track jobs: runs of Jobs are expected"),
         (("replay", "--policies", "vpa,vap"), "--policies: 'vap' is no policy; "),
+        (("replay", "--min-days", "-1"), "--min-days: -1: days from 0 on are expected"),
+        (("replay", "--selector", "{}"), "--selector: is for --prometheus"),
+        (("replay", "--token-file", "t"), "--token-file: is for --prometheus"),
+        (("ui", "--certificate-folder", "/nowhere"), "--certificate-folder: is for --shared"),
         (("replay", "--track", "node"), "--track: 'node' is no track; guaranteed, burstable, nodes or jobs are"),
     ],
 )
@@ -95,6 +102,45 @@ def test_a_kubeconfig_that_is_none(content: str, tmp_path: Path) -> None:
     assert 1 == result.exit_code
     assert "no cluster to talk to" in result.stderr
     assert 1 == len(result.stderr.splitlines())
+
+
+@pytest.mark.parametrize(
+    ("given", "environment", "words"),
+    [
+        (("--kubeconfig", "/nowhere"), {}, "--kubeconfig: /nowhere: no such file"),
+        ((), {"KUBECONFIG": "/nowhere:/neither"}, "/nowhere:/neither: no such file; KUBECONFIG or --kubeconfig names"),
+        ((), {"KUBECONFIG": "", "HOME": "/nowhere"}, "~/.kube/config: no such file"),
+    ],
+)
+def test_a_kubeconfig_that_is_not_there(given: tuple[str, ...], environment: dict[str, str], words: str) -> None:
+    """The file is named that was looked for."""
+    command = [sys.executable, "-m", "foresize.cli", "explain", "shop/web", *given]
+    paths = os.pathsep.join(str(ROOT / each) for each in ("operator", "forecaster"))
+    known = {"PATH": os.environ["PATH"], "PYTHONPATH": paths, **environment}
+    ended = subprocess.run(command, env=known, capture_output=True, text=True, timeout=60, check=False)
+
+    assert 1 == ended.returncode
+    assert words in ended.stderr
+
+
+def test_what_is_no_kubernetes(tmp_path: Path) -> None:
+    """A web page for people, as of a proxy that wants a login, is said to be one, and not printed."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler)  # it refuses every method with a page
+    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    with server, cluster(Objects(), tmp_path) as kubeconfig:
+        known = json.loads(Path(kubeconfig).read_text())
+        known["clusters"][0]["cluster"]["server"] = f"http://127.0.0.1:{server.server_port}"
+        Path(kubeconfig).write_text(json.dumps(known))
+        result = said("report", "--kubeconfig", kubeconfig)
+        server.shutdown()
+
+    assert 1 == result.exit_code
+    assert "what answers for the API server sends a web page (501)" in result.stderr
+
+
+def test_the_version_is_an_option_too() -> None:
+    """People try `--version` first."""
+    assert said("version").stdout == said("--version").stdout
 
 
 def test_an_operator_without_a_cluster(tmp_path: Path) -> None:

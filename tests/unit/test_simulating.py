@@ -75,7 +75,10 @@ def test_policies_are_read_as_if_they_were_applied() -> None:
         ("", "is empty: a MemoryPolicy or ClusterMemoryPolicy is expected"),
         ("{a: [", "is no YAML"),
         ("just text", "None"),
-        ("kind: Pod\napiVersion: v1", "v1 Pod: a MemoryPolicy or ClusterMemoryPolicy of foresize.dev is expected"),
+        (
+            "kind: Pod\napiVersion: v1",
+            "v1 Pod: a MemoryPolicy or ClusterMemoryPolicy of foresize.dev/v1alpha1 is expected",
+        ),
         ("[1, 2]", "no Kubernetes object"),
         (json.dumps({**POLICY, "spec": {}}), "neither of ref and selector"),
         (json.dumps({**POLICY, "spec": {**POLICY["spec"], "horizon": "soon"}}), "spec.horizon is 'soon'"),
@@ -107,6 +110,28 @@ def test_namespaces_of_policies(tmp_path: Path) -> None:
         policies([str(path), str(path)], "a")
     with pytest.raises(PolicyFileError, match="No such file"):
         policies(["/nowhere.yaml"], "a")
+
+
+def test_a_misspelt_field_is_named(tmp_path: Path) -> None:
+    """What the API server does not know has no effect: it is refused as `kubectl apply` does, with the nearest name."""
+    words = {"type": "object", "properties": {"name": {"type": "string"}, "min": {}, "max": {}}}
+    spec = {"properties": {"paused": {}, "target": {}, "containers": {"type": "array", "items": words}}}
+    objects = Objects()
+    schema = {"dev.foresize.v1alpha1.MemoryPolicy": {"properties": {"spec": spec}}}
+    objects.stored["/openapi/v3/apis/foresize.dev/v1alpha1"] = {"components": {"schemas": schema}}
+    path = tmp_path / "policy.yaml"
+    said_of = {}
+    with cluster(objects, tmp_path) as kubeconfig:
+        for name, more in (
+            ("pausd", {"pausd": True}),
+            ("mni", {"containers": [{"name": "a"}, {"name": "b", "mni": "1Mi"}]}),
+        ):
+            path.write_text(json.dumps({**POLICY, "spec": {**POLICY["spec"], **more}}))
+            said_of[name] = said("simulate", str(path), "--kubeconfig", kubeconfig)
+
+    assert [2, 2] == [each.exit_code for each in said_of.values()]
+    assert "MemoryPolicy web: spec.pausd is no field; paused is" in said_of["pausd"].stderr
+    assert "spec.containers[1].mni is no field; min is" in said_of["mni"].stderr
 
 
 def test_a_simulation_that_cannot_be_made(tmp_path: Path) -> None:

@@ -68,7 +68,8 @@ def migrate(namespace: str, files: Sequence[str], kubeconfig: str | None) -> lis
         except ApiError as error:
             raise NotMigratedError(str(error), 1) from error
     if not found:
-        raise NotMigratedError(f"no {KIND} found in {namespace or 'any namespace'}", 1)
+        where = ", ".join(files) or namespace or "any namespace"
+        raise NotMigratedError(f"no {KIND} found in {where}", 1)
     return [migrated(each) for each in found]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
 
@@ -12,10 +13,13 @@ import yaml
 
 from foresize.config.policy import CLUSTER_SCOPED, NAMESPACED, PolicyProblem, parse, path_of
 from foresize.config.quantities import timestamp
-from foresize.kube.kubeapi import Api, NotFound
+from foresize.kube.kubeapi import Api, ApiError, NotFound
 
 Json = dict[str, Any]
-GROUP = "foresize.dev/"
+VERSION = "foresize.dev/v1alpha1"
+SCHEMAS = f"/openapi/v3/apis/{VERSION}"
+SCHEMA = "dev.foresize.v1alpha1.{}"
+"""How the API server names the schema of a kind."""
 STDIN = "-"
 
 
@@ -55,9 +59,9 @@ def _of_file(path: str, namespace: str) -> Iterator[Json]:
 def _policy(document: Any, shown: str, namespace: str) -> Json:  # noqa: ANN401 - whatever a file holds
     kind = document.get("kind") if isinstance(document, dict) else None
     version = document.get("apiVersion") if isinstance(document, dict) else None
-    if kind not in {NAMESPACED, CLUSTER_SCOPED} or not str(version).startswith(GROUP):
+    if kind not in {NAMESPACED, CLUSTER_SCOPED} or version != VERSION:
         told = f"{version} {kind}" if kind else "no Kubernetes object"
-        raise PolicyFileError(f"{shown}: {told}: a {NAMESPACED} or {CLUSTER_SCOPED} of foresize.dev is expected")
+        raise PolicyFileError(f"{shown}: {told}: a {NAMESPACED} or {CLUSTER_SCOPED} of {VERSION} is expected")
     metadata = document.get("metadata")
     place = {} if kind == CLUSTER_SCOPED else {"namespace": namespace}
     policy = {**document, "metadata": {**place, **(metadata if isinstance(metadata, dict) else {})}}
@@ -65,6 +69,38 @@ def _policy(document: Any, shown: str, namespace: str) -> Json:  # noqa: ANN401 
     if isinstance(problem, PolicyProblem):
         raise PolicyFileError(f"{shown}: {problem.message}")
     return policy
+
+
+def refuse_unknown(api: Api, given: Sequence[Json]) -> None:
+    """Refuse a field that the API server does not know, as `kubectl apply` does: what is misspelt has no effect.
+
+    Raises:
+        PolicyFileError: there is one.
+    """
+    try:
+        schemas = api.get(SCHEMAS).get("components", {}).get("schemas", {})
+    except ApiError:  # whoever may not read it is told by `kubectl apply`
+        return
+    for policy in given:
+        spec = schemas.get(SCHEMA.format(policy["kind"]), {}).get("properties", {}).get("spec", {})
+        for field in _unknown(policy.get("spec"), spec, "spec"):
+            raise PolicyFileError(f"{policy['kind']} {policy['metadata']['name']}: {field}")
+
+
+def _unknown(value: Any, schema: Json, path: str) -> Iterator[str]:  # noqa: ANN401 - as above
+    if isinstance(value, list):
+        for number, each in enumerate(value):
+            yield from _unknown(each, schema.get("items", {}), f"{path}[{number}]")
+    known = schema.get("properties")
+    if not isinstance(value, dict) or not known:
+        return
+    for name, each in value.items():
+        if name in known:
+            yield from _unknown(each, known[name], f"{path}.{name}")
+        else:
+            nearest = get_close_matches(str(name), known, n=1)
+            hint = f"; {nearest[0]} is" if nearest else f"; {', '.join(sorted(known))} are"
+            yield f"{path}.{name} is no field{hint}"
 
 
 def as_applied(api: Api, policy: Json, number: int) -> Json:

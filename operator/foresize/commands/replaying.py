@@ -58,11 +58,7 @@ def replay(wish: Wish, console: Console) -> None:
         OSError: a file cannot be written; none is.
     """
     tracks, policies = _tracks(wish.tracks), sizers.chosen(wish.policies)
-    if wish.html and tracks == (JOBS,):
-        raise TraceError("--html: a report of running containers; a track besides jobs is expected")
-    if wish.decisions:
-        decisions.refuse_without_pyarrow()
-    _refuse_unwritable({"--json": wish.json, "--decisions": wish.decisions, "--html": wish.html})
+    _refuse_unusable(wish, tracks)
     found: Json = {}
     played: tuple[Trace, ...] = ()
     plays: Plays = {}
@@ -84,6 +80,25 @@ def replay(wish: Wish, console: Console) -> None:
     for name, path in (("figures", wish.json), ("decisions", wish.decisions), ("report", wish.html)):
         if path:
             console.print(Text(f"{name}: {plain(str(path))}"), soft_wrap=True)
+
+
+def _refuse_unusable(wish: Wish, tracks: Sequence[str]) -> None:
+    """Before hours are played.
+
+    Raises:
+        TraceError: what is wished cannot be had.
+    """
+    if wish.html and tracks == (JOBS,):
+        raise TraceError("--html: a report of running containers; a track besides jobs is expected")
+    if wish.decisions:
+        decisions.refuse_without_pyarrow()
+    if not wish.min_days >= 0:
+        raise TraceError(f"--min-days: {wish.min_days:g}: days from 0 on are expected")
+    if not wish.prometheus and (wish.selector or wish.token_file):
+        raise TraceError(
+            f"{'--selector' if wish.selector else '--token-file'}: is for --prometheus, which is not given"
+        )
+    _refuse_unwritable({"--json": wish.json, "--decisions": wish.decisions, "--html": wish.html})
 
 
 def _traces(wish: Wish, console: Console) -> tuple[Trace, ...]:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foresize.commands.policyfiles import PolicyFileError, as_applied, policies
+from foresize.commands.policyfiles import PolicyFileError, as_applied, policies, refuse_unknown
 from foresize.commands.surroundings import Place, look, within_reach
 from foresize.config.quantities import memory_bytes, quantity
 from foresize.config.settings import SettingsProblem
@@ -98,6 +98,7 @@ def simulate(paths: Sequence[str], namespace: str, place: Place) -> Simulated:
     try:
         given = policies(paths, namespace or current_namespace(place.kubeconfig))
         plain = connect(place.kubeconfig)
+        refuse_unknown(plain, given)
         applied = [as_applied(plain, each, number) for number, each in enumerate(given)]
         around = look(plain, place)
         if not around.settings.prometheus_url:

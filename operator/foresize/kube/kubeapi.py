@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -243,11 +244,20 @@ def connect(kubeconfig: str | None = None) -> Api:
         else:
             config.load_kube_config(config_file=kubeconfig, client_configuration=settings)
     except ConfigException as error:
-        raise ApiError(0, f"no cluster to talk to: {error}") from error
+        raise ApiError(0, f"no cluster to talk to: {_lacking(kubeconfig) or error}") from error
     except Exception as error:  # the library lets through whatever a file that is no kubeconfig makes of it
         raise ApiError(0, f"no cluster to talk to: the kubeconfig cannot be read: {error}") from error
     settings.retries = False
     return Api(client.ApiClient(settings))
+
+
+def _lacking(kubeconfig: str | None) -> str:
+    """Which file is not there; empty where one is."""
+    if kubeconfig is not None:
+        return "" if Path(kubeconfig).exists() else f"--kubeconfig: {kubeconfig}: no such file"
+    named = os.environ.get("KUBECONFIG") or "~/.kube/config"
+    there = any(Path(each).expanduser().exists() for each in named.split(os.pathsep) if each)
+    return "" if there else f"{named}: no such file; KUBECONFIG or --kubeconfig names another"
 
 
 def current_namespace(kubeconfig: str | None = None) -> str:
@@ -270,6 +280,8 @@ def _error(status: int, body: str | bytes) -> ApiError:
             message = " ".join([message, *(each["message"] for each in causes if each.get("message"))])
     except (ValueError, AttributeError):
         message = body.decode(errors="replace") if isinstance(body, bytes) else str(body)
+        if message.lstrip()[:1] == "<":  # a page for people: that of a proxy, or of no Kubernetes at all
+            message = "what answers for the API server sends a web page"
     return KINDS.get(status, ApiError)(status, message.strip()[:1000])
 
 
