@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import math
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from builders import NOW_S, evidence, forecasted, mi, size
-from foresize_forecast import jumps
+from foresize_forecast import jumps, stored
 from foresize_forecast.decide import decide
 from foresize_forecast.forecasting import ALWAYS, BY_SHAPE
 from foresize_forecast.jumps import (
@@ -262,3 +263,13 @@ def test_the_formula_of_tails_is_the_codes() -> None:
     assert PRIOR_DAY.shares == pytest.approx((5e-3 / (STEPS + 0.001)).clip(max=0.3))
     assert float(PRIOR_DAY.shares[GROWTHS >= 0.1][0]) == pytest.approx(1 / 20, rel=0.1)
     assert STEPS.size == int(re.findall(r"each of (\d+) steps", page)[0])
+
+
+def test_versions_in_the_documents_are_those_of_the_code() -> None:
+    """What is remembered has the version that the page on upgrading names, and its table ends with this release."""
+    page = (ROOT / "docs" / "upgrading.md").read_text()
+    release = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"]
+
+    assert f"| `version: {stored.VERSION}`, of its own |" in page
+    assert [release] == re.findall(r"^\| [\d.]* ?\| ([\d.]+) \|", page, re.MULTILINE)[-1:]
+    assert f"appVersion: {release}" in (ROOT / "charts" / "foresize" / "Chart.yaml").read_text().replace('"', "")
