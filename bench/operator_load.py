@@ -76,7 +76,9 @@ def _measured(running: Cluster, count: int, seconds: float) -> Json:
     nodes = [Puppet(f"crowd-{number}") for number in range(-(-count // PODS_A_NODE))]
     with puppets(running, NAMESPACE, *nodes):
         names = [f"web-{number}" for number in range(count // PODS_EACH)]
-        running.apply(*(deployment(name, nodes, PODS_EACH, SIZES) for name in names), namespace=NAMESPACE)
+        for name in names:
+            made = deployment(name, nodes, PODS_EACH, SIZES)
+            running.api.request("POST", f"/apis/apps/v1/namespaces/{NAMESPACE}/deployments", made)
         pods = wait_for("the pods", lambda: _all_running(running, count), DEADLINE_S, every_s=2)
         with _exporter(pods) as target:
             options = prometheuses.Options(history=_past(pods), scrape_interval_s=15, targets={"kubelet": target})

@@ -24,24 +24,42 @@ class Told:
 
     def __init__(self) -> None:
         self.said: list[tuple[str, str]] = []
+        self.warned: list[str] = []
 
     def normal(self, about: Regarding, reason: str, note: str) -> None:
         """Something was done."""
         assert about == RECORD
         self.said.append((reason, note))
 
-    warning = normal
+    def warning(self, about: Regarding, reason: str, note: str) -> None:
+        """Something should be looked at."""
+        self.normal(about, reason, note)
+        self.warned.append(reason)
 
 
 def told(state: ContainerState) -> list[tuple[str, str]]:
     """What is said of a look that ends with this memory of container app."""
+    return heard(state).said
+
+
+def heard(state: ContainerState) -> Told:
+    """The same, with what of it warns."""
     seen = Observation(NOW_S, (pod(container(present=size(64, 128))),), {}, {"app": size(64, 128)}, QosClass.BURSTABLE)
     forecasts: dict[str, Any] = {"app": forecasted([50.0] * 12)}
     found = review(WorkloadState(), seen, forecasts, WorkloadPolicy())
     made = replace(found, state=found.state.with_container("app", state))
     events = Told()
     Announcer(events).tell(RECORD, Look(seen, made, forecasts, applies=True))  # type: ignore[arg-type]  # what it asks
-    return events.said
+    return events
+
+
+def test_a_kill_is_a_warning_and_a_peak_is_none() -> None:
+    """Who lists the Warnings of a namespace sees what was killed, and not each size that moves."""
+    change = Change(NOW_S, size(64, 128), size(64, 256), Reason.OOM_KILLED, "limit 128Mi -> 256Mi: killed")
+    ahead = replace(change, reason=Reason.PEAK_AHEAD)
+
+    assert ["OOMKilled"] == heard(ContainerState(last_change=change)).warned
+    assert [] == heard(ContainerState(last_change=ahead)).warned
 
 
 def test_a_deploy_that_leaks_is_named() -> None:

@@ -5,18 +5,25 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from apiserver import Request, status
-from builders import NOW_S, container, pod, size
+from builders import NOW_S, container, forecasted, pod, size
 from foresize.kube.kubeapi import ApiError
+from foresize.passes import attend
 from foresize.passes.attend import REMEMBERED
 from foresize.passes.managed import Managed
 from foresize.passes.senses import Senses
+from foresize.reporting.forecasts import Look
+from foresize_forecast.podchange import PodChange
 from foresize_forecast.pods import Kill, PodView
-from foresize_forecast.state import Wait, WorkloadState
+from foresize_forecast.reasons import Reason
+from foresize_forecast.sizes import QosClass, Size, WorkloadPolicy
+from foresize_forecast.state import Change, ContainerState, Wait, WorkloadState
+from foresize_forecast.workload import Observation, review
 from objectserver import Objects
 from stage import FORECAST, Stage, deployment, living, policy, staged
 
@@ -198,3 +205,21 @@ def test_only_the_killed_pod_is_resized_at_once() -> None:
     assert ["/api/v1/namespaces/shop/pods/web-abc-1/resize"] == [
         path for _, path in objects.writes() if path.endswith("/resize")
     ]
+
+
+def test_a_pods_event_says_what_moved_its_target() -> None:
+    """A kill decides at once, the pod gets its size when it runs again: what then holds the size is not why it came."""
+    view, after = pod(container(present=size(64, 128))), size(64, 256)
+    seen = Observation(NOW_S, (view,), {}, {"app": size(64, 128)}, QosClass.BURSTABLE)
+    found = review(WorkloadState(), seen, {"app": forecasted([50.0] * 12)}, WorkloadPolicy())
+    change = Change(NOW_S - 10, size(64, 128), after, Reason.OOM_KILLED, "limit 128Mi -> 256Mi: killed at its limit")
+    remembered = found.state.with_container("app", ContainerState(last_change=change))
+    look = Look(seen, replace(found, state=remembered), {}, applies=True)
+    titled: Any = SimpleNamespace(policy=SimpleNamespace(title="MemoryPolicy web"))
+
+    def said(wanted: Size) -> str:
+        order = attend._Order(view, PodChange({"app": wanted}))  # noqa: SLF001 - what a person reads
+        return attend._sentence(titled, look, order)  # noqa: SLF001 - the same
+
+    assert "64 MiB/128 MiB -> 64 MiB/256 MiB (killed at its limit); MemoryPolicy web" in said(after)
+    assert "killed" not in said(size(64, 200))

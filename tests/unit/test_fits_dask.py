@@ -24,7 +24,6 @@ from foresize.config.settings import Settings
 from foresize.fitting import daskcluster, daskfits
 from foresize.fitting.daskfits import DaskFits
 from foresize.fitting.fits import FIT_FAILED, JOB_DEADLINE_S, ROWS_PER_JOB, Job, jobs_of
-from foresize_dev.waiting import wait_for
 from foresize_forecast.forecasting import Question
 from foresize_forecast.foresee import Wish, foresee
 from foresize_forecast.outlook import NoOutlook
@@ -105,7 +104,10 @@ def test_a_worker_killed_midway_loses_nothing(fits: DaskFits) -> None:
 def test_few_jobs_are_under_way_at_a_time(fits: DaskFits) -> None:
     """However many containers there are, the operator and the scheduler hold few: two jobs for each of two workers."""
     # One that was killed by the test before may be on its way back.
-    wait_for("two workers", lambda: fits._connected().threads() == 2, 90)  # noqa: SLF001 - nobody else asks
+    began_s = time.monotonic()
+    while fits._connected().threads() < 2:  # noqa: SLF001 - nobody else asks
+        assert time.monotonic() < began_s + 90, "no second worker in 90 s"
+        time.sleep(0.1)
     taken: list[int] = []
     answers = fits.each(told_of(jobs_of(history(*["slow"] * 12), WISHES * 12), taken))
 

@@ -72,7 +72,8 @@ def test_a_killed_container_is_resized_and_it_is_told() -> None:
         reason = str(stage.records.state(("shop", "Deployment/web")).container("app").last_change.reason)
         until(lambda: len(notes(objects, reason)) == 1, "the MemoryForecast's Event")
 
-    assert ["Pod"] == [kind for kind, _ in notes(objects, "MemoryResized")]
+    [(kind, words)] = notes(objects, "MemoryResized")
+    assert ("Pod", True) == (kind, "(killed at its limit of 128Mi)" in words), words
     assert ["MemoryForecast"] == [kind for kind, _ in notes(objects, reason)]
 
 

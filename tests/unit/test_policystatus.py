@@ -98,6 +98,7 @@ def test_ready_says_what_is_done_or_why_not(findings: Findings, status: str, rea
         (found(refusals=[Refusal(RefusalKind.TIMEOUT, "no answer in 30 s")]), "False", "PrometheusTimeout"),
         (found(looks=[look(NoOutlook("NotEnoughHistory", "an hour"))]), "False", "NoForecast"),
         (found(looks=[replace(look(), forecasts={})]), "False", "FetchingHistory"),
+        (found(assignments=[], looks=[]), "False", "NoContainer"),
     ],
 )
 def test_history_says_why_there_is_no_forecast(findings: Findings, status: str, reason: str) -> None:

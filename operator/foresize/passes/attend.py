@@ -255,15 +255,22 @@ def _reason(look: Look, order: _Order) -> str:
 
 def _sentence(managed: Managed, look: Look, order: _Order) -> str:
     """What a person reads on the pod: from, to, why, by which policy."""
-    verdicts = look.review.of(order.pod.name).verdicts
     parts = [
-        f"{view.name} {_both(view.size)} -> {_both(order.change.sizes[view.name])}"
-        f" ({verdicts[view.name].message.partition(': ')[2]})"
+        f"{view.name} {_both(view.size)} -> {_both(order.change.sizes[view.name])} ({_why(look, order, view.name)})"
         for view in order.pod.containers
         if view.name in order.change.sizes
     ]
     clipped = f"; {order.change.clipped}" if order.change.clipped else ""
     return f"memory request/limit of {', '.join(parts)}{clipped}; {managed.policy.title}"
+
+
+def _why(look: Look, order: _Order, container: str) -> str:
+    """What moved the target that the pod gets now, be it in an earlier look; else what holds it."""
+    decided = look.review.of(order.pod.name)
+    change, message = decided.state.container(container).last_change, decided.verdicts[container].message
+    if change is not None and change.after == order.change.sizes[container]:
+        message = change.message
+    return message.partition(": ")[2]
 
 
 def _both(size: Size) -> str:

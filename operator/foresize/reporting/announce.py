@@ -12,7 +12,7 @@ from foresize_forecast.canary import obstacle
 from foresize_forecast.idle import workload_idleness
 from foresize_forecast.outlook import ShapeKind
 from foresize_forecast.plan import Forecasted
-from foresize_forecast.reasons import Obstacle
+from foresize_forecast.reasons import Obstacle, Reason
 from foresize_forecast.state import Stage
 
 DAY_S = 86_400
@@ -45,7 +45,8 @@ class Announcer:
         state, now_s = look.review.state.container(name), look.seen.now_s
         change, canary = state.last_change, state.canary
         if change is not None and change.at_s == now_s:
-            self._events.normal(record, str(change.reason), f"{who}: {change.message}")
+            say = self._events.warning if change.reason is Reason.OOM_KILLED else self._events.normal
+            say(record, str(change.reason), f"{who}: {change.message}")
         if canary is not None and canary.stage is Stage.FAILED and canary.began_s == now_s:
             words = f"{who}: {obstacle(canary, len(look.seen.pods), look.review.pace).message}; all pods go back"
             self._events.warning(record, str(Obstacle.CANARY_FAILED), words)

@@ -205,6 +205,9 @@ def _history(found: Findings) -> Condition:
     ]
     if unknown:
         return Condition("HistoryAvailable", status=False, reason="NoForecast", message=unknown[0] + note)
+    if not found.looks:
+        words = f"nothing to forecast was found yet{note}"
+        return Condition("HistoryAvailable", status=False, reason="NoContainer", message=words)
     if any(not look.forecasts and not look.plans for look in found.looks):
         words = "the first forecasts are on the way"
         return Condition("HistoryAvailable", status=False, reason="FetchingHistory", message=words)
