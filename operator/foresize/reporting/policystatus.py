@@ -194,25 +194,24 @@ def _unmatched(found: Findings) -> str:
 
 def _history(found: Findings) -> Condition:
     note = f"; {found.note}" if found.note else ""
-    if found.refusals:
-        first = found.refusals[0]
-        return Condition("HistoryAvailable", status=False, reason=str(first.kind), message=first.message + note)
     unknown = [
         f"{look.seen.pods[0].owner if look.seen.pods else name}: {forecast.message}"
         for look in found.looks
         for name, forecast in sorted(look.forecasts.items())
         if hasattr(forecast, "message")
     ]
-    if unknown:
-        return Condition("HistoryAvailable", status=False, reason="NoForecast", message=unknown[0] + note)
-    if not found.looks:
-        words = f"nothing to forecast was found yet{note}"
-        return Condition("HistoryAvailable", status=False, reason="NoContainer", message=words)
-    if any(not look.forecasts and not look.plans for look in found.looks):
-        words = "the first forecasts are on the way"
-        return Condition("HistoryAvailable", status=False, reason="FetchingHistory", message=words)
-    words, reason = f"every container has a forecast{note}", "MetricsServer" if note else "Forecast"
-    return Condition("HistoryAvailable", status=True, reason=reason, message=words)
+    if found.refusals:
+        reason, words = str(found.refusals[0].kind), f"{found.refusals[0].message}{note}"
+    elif unknown:
+        reason, words = "NoForecast", f"{unknown[0]}{note}"
+    elif not found.looks:
+        reason, words = "NoContainer", f"nothing to forecast was found yet{note}"
+    elif any(not look.forecasts and not look.plans for look in found.looks):
+        reason, words = "FetchingHistory", "the first forecasts are on the way"
+    else:
+        words, reason = f"every container has a forecast{note}", "MetricsServer" if note else "Forecast"
+        return Condition("HistoryAvailable", status=True, reason=reason, message=words)
+    return Condition("HistoryAvailable", status=False, reason=reason, message=words)
 
 
 def _conflict(found: Findings) -> Condition:
