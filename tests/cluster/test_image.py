@@ -56,6 +56,10 @@ def test_the_image_from_the_chart_is_installed_used_upgraded_and_gone(
     install(cluster, url)
 
     assert written() == served(cluster)
+    pages = f"/api/v1/namespaces/{helm.NAMESPACE}/services/http:foresize-ui:80/proxy"
+    assert "ok" == cluster.kubectl("get", "--raw", f"{pages}/healthz").strip()
+    with pytest.raises(KubectlError, match=r"(?i)unauthorized|logged in"):  # it asks for a token
+        cluster.kubectl("get", "--raw", f"{pages}/")
     helm.helm(cluster, "test", helm.RELEASE, "--namespace", helm.NAMESPACE, "--timeout", "2m")
     later = deploy(cluster, namespace, "later", hold={"HOLD": "20Mi"}, request="100Mi", limit="110Mi")
     cluster.apply(policy("later", "later"), namespace=namespace)
@@ -80,14 +84,18 @@ def test_the_image_from_the_chart_is_installed_used_upgraded_and_gone(
 def install(cluster: Cluster, url: str, chart: Path = CHART) -> None:
     """Install or upgrade as a user would, both servers in the cluster, and wait until they are ready."""
     repository, _, tag = operator_image.IMAGE.rpartition(":")
-    values = {
+    values: dict[str, Json] = {
         "image": {"repository": repository, "tag": tag, "pullPolicy": "Never"},
         "prometheus": {"url": url},
         "operator": {"tick": "1s", "refitInterval": "5s", "fitWorkers": 1},
         "admission": {"mode": "webhook", "webhook": {"replicas": 1}},
     }
+    parts = ["foresize", "foresize-webhook"]
+    if chart == CHART:  # an earlier one may not have it
+        values["ui"] = {"enabled": True}
+        parts.append("foresize-ui")
     helm.install(cluster, values, chart=chart)
-    for name in ("foresize", "foresize-webhook"):
+    for name in parts:
         place = (f"deploy/{name}", "--namespace", helm.NAMESPACE)
         try:
             cluster.kubectl("rollout", "status", *place, "--timeout=100s")
