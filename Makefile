@@ -6,10 +6,10 @@ COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --gen
 	--no-emit-find-links --no-annotate --no-header
 
 .DEFAULT_GOAL := help
-.PHONY: help install check test bench demo demo-down packages parts image lock up down
+.PHONY: help install check test bench demo demo-down packages parts image check-arm64 lock up down
 
 help: ## what can be made
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "%-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(VENV)/.installed ## the virtual environment in .venv, with the locked packages and the project itself
 
@@ -50,6 +50,9 @@ parts: ## build the cluster's programs, once per version, into the user's cache
 
 image: packages ## the operator's image, built without a daemon, into the user's cache
 	-@$(HARNESS) image
+
+check-arm64: install ## whether the image's locked packages have wheels for arm64 too
+	@PYTHONPATH=dev $(BIN)/python -m foresize_dev.arm64
 
 up: packages parts ## a cluster on this machine, for trying things
 	$(HARNESS) up

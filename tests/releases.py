@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from foresize_dev import accounts, helm
@@ -19,9 +20,14 @@ CHART: dict[str, Any] = {
 }
 
 
+def own_kubeconfig(cluster: Cluster) -> Path:
+    """A kubeconfig with the operator's own rights."""
+    return accounts.write_kubeconfig(cluster.state, cluster.api, helm.NAMESPACE, ACCOUNT)
+
+
 def release(cluster: Cluster, *arguments: str) -> tuple[int, str]:
     """Exit code and all that `foresize release` says, with the operator's own rights."""
-    kubeconfig = accounts.write_kubeconfig(cluster.state, cluster.api, helm.NAMESPACE, ACCOUNT)
+    kubeconfig = own_kubeconfig(cluster)
     environment = {
         "PATH": os.environ["PATH"],
         "PYTHONPATH": os.pathsep.join(str(REPOSITORY / root) for root in ("operator", "forecaster")),

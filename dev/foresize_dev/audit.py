@@ -11,6 +11,7 @@ from foresize_dev.api import Api
 from foresize_dev.waiting import wait_for
 
 MARK_DEADLINE_S = 10.0
+READS = frozenset({"get", "list", "watch"})
 
 
 @dataclass(frozen=True)
@@ -56,11 +57,18 @@ class AuditLog:
         return [
             write
             for write in self._read(since)
-            if write.user.endswith(user)
+            if write.verb not in READS
+            and write.user.endswith(user)
             and (not namespace or write.namespace == namespace)
             and not write.name.startswith("mark-")
             and (failed or write.code < 400)  # noqa: PLR2004 - HTTP's first error
         ]
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """All that was logged until now, as the API server wrote it."""
+        self.mark()
+        with self.file.open("rb") as log:
+            yield from (json.loads(line) for line in log if line.endswith(b"\n"))
 
     def _tail(self) -> bytes:
         with self.file.open("rb") as log:

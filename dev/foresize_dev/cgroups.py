@@ -96,6 +96,12 @@ def memory_used_bytes(group: Path) -> int:
     return int((group / ("memory.current" if is_v2() else "memory.usage_in_bytes")).read_text())
 
 
+def memory_resident_bytes(group: Path) -> int:
+    """Anonymous memory alone, of a group without children."""
+    stat = dict(line.split() for line in (group / "memory.stat").read_text().splitlines())
+    return int(stat["anon" if is_v2() else "rss"])
+
+
 def _read(file: Path) -> str:
     try:
         return file.read_text()

@@ -22,6 +22,9 @@ USERS = {
 }
 SERVICE = "kubernetes.default.svc"
 ISSUER = f"https://{SERVICE}.cluster.local"
+READS = ["get", "list", "watch"]
+CHART_ACCOUNTS = "system:serviceaccounts:foresize"
+"""The group of the accounts in the namespace that the chart is installed into."""
 BOOT_DEADLINE_S = 60.0
 
 
@@ -168,13 +171,17 @@ def _aggregation_flags(folder: Path) -> list[str]:
 
 
 def _audit_flags(state: Path, level: str) -> list[str]:
-    """Log every write before it is answered, so a test can prove what was written and by whom."""
+    """Log every write before it is answered, so a test can prove what was written and by whom.
+
+    Of the chart's accounts reads as well: what they never ask for need not be granted.
+    """
     policy = {
         "apiVersion": "audit.k8s.io/v1",
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
         "rules": [
-            {"level": "None", "verbs": ["get", "list", "watch"]},
+            {"level": "Metadata", "userGroups": [CHART_ACCOUNTS], "verbs": READS},
+            {"level": "None", "verbs": READS},
             {"level": "Metadata", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
             {"level": "Metadata", "resources": [{"group": "", "resources": ["secrets", "serviceaccounts/token"]}]},
             {"level": level},

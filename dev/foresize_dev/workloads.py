@@ -83,6 +83,11 @@ def used_bytes(pod: Mapping[str, Json], container: str = "app") -> int:
     return cgroups.memory_used_bytes(_group(pod, container))
 
 
+def resident_bytes(pod: Mapping[str, Json], container: str = "app") -> int:
+    """Anonymous memory of all processes of a container now."""
+    return cgroups.memory_resident_bytes(_group(pod, container))
+
+
 def restarts(pod: Mapping[str, Json]) -> int:
     """How often the pod's containers were started again."""
     return sum(status["restartCount"] for status in pod["status"].get("containerStatuses", []))

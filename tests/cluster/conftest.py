@@ -35,7 +35,7 @@ from typing import NoReturn
 import pytest
 
 from crowding import CLOSED, SECOND, taint
-from foresize_dev import backfill, helm, lanes, machine, parts, processes, teardown
+from foresize_dev import backfill, helm, lanes, leastrights, machine, parts, processes, teardown
 from foresize_dev import cluster as clusters
 from foresize_dev import prometheus as prometheuses
 from foresize_dev.cluster import Cluster
@@ -189,6 +189,7 @@ def _two_nodes(memory_bytes: int | None = None) -> Cluster:
 
 def _stop(running: Cluster, request: pytest.FixtureRequest) -> None:
     failed = request.config.stash.get(FAILED, False)
+    leastrights.record(running.audit)
     running.stop(keep_logs=failed)
     if failed:
         print(f"\nlogs of the cluster: {TEST_STATE / 'log'}")  # noqa: T201 - for the person who reads the failure

@@ -41,7 +41,7 @@ def cluster(empty_cluster: Cluster) -> Cluster:
 
 
 def test_the_image_from_the_chart_is_installed_used_upgraded_and_gone(
-    cluster: Cluster, namespace: str, tmp_path: Path
+    cluster: Cluster, namespace: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """An earlier chart sizes a pod; upgraded, it goes on and `helm test` agrees; uninstalled, workloads run on."""
     pod = deploy(cluster, namespace, hold={"HOLD": "90Mi"}, request="100Mi", limit="110Mi")
@@ -65,6 +65,9 @@ def test_the_image_from_the_chart_is_installed_used_upgraded_and_gone(
     cluster.apply(policy("later", "later"), namespace=namespace)
     wait_for("a look by the new version", lambda: forecast(cluster, namespace, "deployment-later"), 120)
 
+    resident = {name: _resident_mib(cluster, name) for name in ("operator", "webhook")}
+    with capsys.disabled():
+        print("\nresident in the image, MiB:", {name: round(each) for name, each in resident.items()})  # noqa: T201 - a figure to read
     stop = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "foresize-kill-switch"}}
     cluster.apply({**stop, "data": {"stop": "true"}}, namespace=helm.NAMESPACE)
     in_the_pod = ("exec", "--namespace", helm.NAMESPACE, "deploy/foresize", "--")
@@ -79,6 +82,14 @@ def test_the_image_from_the_chart_is_installed_used_upgraded_and_gone(
     for each in (pod, later):
         left = now(cluster, each)
         assert (each["metadata"]["uid"], 0) == (left["metadata"]["uid"], workloads.restarts(left))
+
+
+def _resident_mib(cluster: Cluster, component: str) -> float:
+    """What all processes of one of the chart's containers hold."""
+    labels = f"app.kubernetes.io/component%3D{component}"
+    listed = cluster.api.get(f"/api/v1/namespaces/{helm.NAMESPACE}/pods?labelSelector={labels}")["items"]
+    [pod] = [each for each in listed if "deletionTimestamp" not in each["metadata"]]
+    return workloads.resident_bytes(pod, pod["spec"]["containers"][0]["name"]) / MIB
 
 
 def install(cluster: Cluster, url: str, chart: Path = CHART) -> None:

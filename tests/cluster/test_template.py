@@ -24,7 +24,7 @@ from foresize_dev.workloads import Memhog
 from foresize_forecast.sizes import Size
 from foresize_forecast.templateplan import NOTHING
 from proofs import deeds, see_passes
-from releases import release
+from releases import own_kubeconfig, release
 from scenes import MIB, condition, past, policy, sizes
 
 Json = dict[str, Any]
@@ -115,12 +115,13 @@ def test_templates_go_back_to_what_their_owners_wrote(
     assert _template(cluster, namespace, "db") == ("96Mi", "192Mi")
 
 
+@pytest.mark.usefixtures("chart")
 @pytest.mark.parametrize("kind", ["Deployment", "StatefulSet", "DaemonSet", "CronJob"])
 def test_every_kind_is_written_once_and_given_back(cluster: Cluster, namespace: str, kind: str) -> None:
-    """A sidecar too. The same sizes again make no new generation, so that no pod is replaced for nothing."""
+    """With the operator's rights, a sidecar too. The same sizes again make no new generation: no pod is replaced."""
     manifest = _of_kind(kind, workloads.deployment("web", Memhog({"HOLD": "20Mi"}))["spec"]["template"])
     cluster.apply(manifest, namespace=namespace)
-    api, ref = connect(str(cluster.kubeconfig)), Ref(manifest["apiVersion"], kind, "web")
+    api, ref = connect(str(own_kubeconfig(cluster))), Ref(manifest["apiVersion"], kind, "web")
     always, sizes = Fence(lambda: True), {"app": Size(64 * MIB, 96 * MIB), "proxy": Size(16 * MIB, None)}
 
     def found() -> Workload:
