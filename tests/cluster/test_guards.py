@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from foresize_dev import workloads
@@ -56,6 +58,51 @@ def test_an_autoscaler_by_memory_is_not_fought(
     see_passes(started)
     assert "nothing is written" in _condition(cluster, namespace, "Ready", "False")["message"]
     assert deeds(cluster, started, namespace, since) == []
+
+
+def test_a_vertical_autoscaler_is_not_fought_until_it_is_off(
+    cluster: Cluster, namespace: str, prometheus: StartPrometheus, operator: StartOperator
+) -> None:
+    """A VerticalPodAutoscaler that acts: nothing is written, and Conflict names it; once it is off the pod is sized."""
+    pod = deploy(cluster, namespace)
+    target = {"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"}
+    vpa = {"apiVersion": "autoscaling.k8s.io/v1", "kind": "VerticalPodAutoscaler", "metadata": {"name": "other"}}
+    with _vertical_autoscalers(cluster):
+        cluster.apply(vpa | {"spec": {"targetRef": target}}, policy(), namespace=namespace)
+        since = cluster.audit.mark()
+        started = operator(prometheus(history=past(pod, 200)).url, inventory_interval="1s")
+
+        conflict = _condition(cluster, namespace, "Conflict", "True")
+        assert "VerticalPodAutoscaler other sizes it too: set its updateMode to Off" in conflict["message"]
+        wait_for("its forecast to say so", lambda: _state(cluster, namespace) == "Conflict", 20)
+        see_passes(started)
+        assert deeds(cluster, started, namespace, since) == []
+
+        off = {"targetRef": target, "updatePolicy": {"updateMode": "Off"}}
+        cluster.apply(vpa | {"spec": off}, namespace=namespace)
+        resized(cluster, pod, lambda limit: limit > 200 * MIB)
+
+
+@contextmanager
+def _vertical_autoscalers(cluster: Cluster) -> Iterator[None]:
+    """Their kind, without the controllers."""
+    anything = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    version = {"name": "v1", "served": True, "storage": True, "schema": {"openAPIV3Schema": anything}}
+    names = {"kind": "VerticalPodAutoscaler", "plural": "verticalpodautoscalers", "singular": "verticalpodautoscaler"}
+    spec = {"group": "autoscaling.k8s.io", "scope": "Namespaced", "names": names, "versions": [version]}
+    name = "verticalpodautoscalers.autoscaling.k8s.io"
+    # Kubernetes guards its own groups: what is in them has to have been talked about.
+    metadata = {
+        "name": name,
+        "annotations": {"api-approved.kubernetes.io": "https://github.com/kubernetes/kubernetes/pull/63797"},
+    }
+    crd = {"apiVersion": "apiextensions.k8s.io/v1", "kind": "CustomResourceDefinition", "metadata": metadata}
+    cluster.apply(crd | {"spec": spec})
+    try:
+        cluster.kubectl("wait", "--for=condition=Established", f"crd/{name}", "--timeout=20s")
+        yield
+    finally:
+        cluster.kubectl("delete", "crd", name)
 
 
 def test_a_missing_target_is_named(
