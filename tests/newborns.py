@@ -126,7 +126,7 @@ def _owned(random: Random, kind: str, name: str) -> Json:
     """Owner and labels of a pod, as its controller writes them, and now and then otherwise."""
     labels = {"controller-revision-hash": HASH} if random.random() < 0.8 else {}
     owner = {"Deployment": "ReplicaSet", "Rollout": "ReplicaSet", "CronJob": "Job"}.get(kind, kind)
-    number = random.choice(("-29384756", "-29384756", "-1234567"))
+    number = random.choice(("-29384756", "-29384756", "-1234567", "-20261122"))
     suffix = {"Deployment": f"-{HASH}", "Rollout": f"-{HASH}", "CronJob": number}.get(kind, "")
     if kind == "Deployment":
         labels = {"pod-template-hash": random.choice((HASH, HASH, HASH, HASH, OTHER))}

@@ -67,6 +67,15 @@ def test_pods_of_one_value_are_one_workload() -> None:
     assert {"matchLabels": {"job": "etl"}} == found[0].selector
 
 
+def test_a_job_named_after_a_day_is_no_cron_jobs() -> None:
+    """`etl-20261122` was made by somebody that day; a CronJob's has the minutes since 1970, as 29000000 is of 2025."""
+    objects = Objects()
+    for name, owner in (("a", "Job/etl-20261122"), ("b", "Job/etl-29000000")):
+        pod(objects, name, owner=owner)
+
+    assert [("a",)] == [each.pods for each in groups(objects)]
+
+
 def test_what_the_owner_wrote_is_told_from_what_was_sized() -> None:
     """A pod that was sized at its creation does not say what its owner wrote: an earlier one does, or the memory."""
     objects = Objects()

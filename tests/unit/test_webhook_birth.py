@@ -184,6 +184,7 @@ def test_pods_without_a_controller_are_left_alone() -> None:
         pytest.param("Job/run-x7f", ["PodLabel/job=etl"], "PodLabel/job=etl", id="of a Job"),
         pytest.param("Job/run-x7f", ["Job/run-x7f", "PodLabel/job=etl"], "Job/run-x7f", id="of a Job with sizes"),
         pytest.param("Job/run-29384756", ["PodLabel/job=etl"], "Job/run-29384756", id="of a CronJob"),
+        pytest.param("Job/run-20261122", ["PodLabel/job=etl"], "PodLabel/job=etl", id="named after a day"),
         pytest.param("StatefulSet/db", ["PodLabel/job=etl"], "StatefulSet/db", id="of another controller"),
         pytest.param("Node/n1", ["PodLabel/job=etl"], "Node/n1", id="static"),
         pytest.param(None, ["PodLabel/team=b", "PodLabel/job=etl"], "PodLabel/job=etl", id="first by name"),

@@ -38,8 +38,9 @@ GROUP_VERSION = "v1"
 POD = "Pod"
 POD_VERSION = "v1"
 """A pod that nothing owns."""
-SCHEDULED = re.compile(r"Job/(?P<name>.+)-[0-9]{8,}")
-"""A CronJob's Job has the minute of its schedule behind the name, as the admission policy takes it too."""
+SCHEDULED = re.compile(r"Job/(?P<name>.+)-(?:2[5-9]|[3-9][0-9])[0-9]{6}", re.ASCII)
+"""A CronJob's Job has the minute of its schedule since 1970 behind the name, as the admission policy takes it too: of
+2017 and later, which a date such as 20261122 is not."""
 TEMPLATED = ("Deployment", "StatefulSet", "DaemonSet", "CronJob")
 """Kinds whose pods follow their template: by a rollout, or with the next run."""
 DOING = ("name", "image", "command", "args", "env", "envFrom")

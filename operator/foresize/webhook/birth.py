@@ -16,8 +16,8 @@ from foresize.webhook.amounts import amount, integer
 Json = dict[str, Any]
 IGNORE = "foresize.dev/ignore"
 SIZED = "foresize.dev/sized-at-creation"
-CRON_JOBS_JOB = re.compile(r"^.+-[0-9]{8,}$", re.ASCII)
-"""A Job's name ends in the minutes since 1970 of its CronJob's schedule."""
+CRON_JOBS_JOB = re.compile(r"^.+-(2[5-9]|[3-9][0-9])[0-9]{6}$", re.ASCII)
+"""A Job's name ends in the minutes since 1970 of its CronJob's schedule, and not in a date such as 20261122."""
 REQUESTS, LIMITS = "requests", "limits"
 
 
