@@ -76,8 +76,13 @@ def _raises(container: ContainerView, wanted: Size) -> bool:
 
 
 def _moved(limit: int, target: int | None, usage_bytes: float | None, most: int | None) -> int | None:
-    """Another limit, as good: towards the target, or below it down to its use; above it where that is unknown."""
+    """Another limit, as good: towards the target, or below it down to its use.
+
+    Where that is unknown it is above it, and from an odd half of a MiB back: however often, it comes no further.
+    """
     up, down = limit + HEALING_BYTES, limit - HEALING_BYTES
+    if usage_bytes is None and limit // HEALING_BYTES % 2:
+        return down
     if target is None or up <= target:
         return up
     if usage_bytes is not None:

@@ -274,10 +274,12 @@ def test_a_raise_in_back_off_is_carried_by_a_container_that_runs() -> None:
 
 
 def test_what_carries_a_raise_is_not_lowered_on_a_guess() -> None:
-    """Where its use is unknown or not to be trusted it gets half a MiB more; near its limit it carries nothing."""
+    """Where its use is unknown or not to be trusted it gets half a MiB more, and back; near its limit nothing."""
     more = PodChange({"app": size(64, 292), "side": size(32, 64.5)})
     assert more == carrying(waiting(), None)
     assert more == carrying(waiting(), raise_only=True)
+    moved = waiting(container("side", size(32, 64.5)))
+    assert PodChange({"app": size(64, 292), "side": size(32, 64)}) == carrying(moved, None)
     most = WorkloadPolicy(containers=(("*", ContainerPolicy(max_bytes=mi(64))),))
     for refused in (carrying(waiting(), 60), carrying(waiting(), None, pace=most)):
         assert isinstance(refused, Blocked)
