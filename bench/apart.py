@@ -16,13 +16,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from foresize_forecast.forecasting.tiers import FEWEST, LASTING_DAYS
 from foresize_forecast.prometheus.podparts import Splitting, parts
 from foresize_forecast.prometheus.samples import Samples
 from foresize_forecast.replay import traces
 from foresize_forecast.replay.ours import Foresize
 from foresize_forecast.replay.trace import Trace, Track
 from foresize_forecast.series import FloatArray, peaks
-from foresize_forecast.tiers import FEWEST, LASTING_DAYS
 
 SPLIT_DAYS = LASTING_DAYS + 0.4
 """Of the 4.4 that there are; the rest allows for the recording's gaps."""

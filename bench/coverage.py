@@ -16,12 +16,12 @@ from pathlib import Path
 
 import numpy as np
 
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.replay.coverage import Coverage, Horizon, coverage
 from foresize_forecast.replay.ours import Foresize
 from foresize_forecast.replay.tally import warmup_columns
 from foresize_forecast.replay.trace import Trace
 from foresize_forecast.replay.traces import load
+from foresize_forecast.sizing.plan import Forecasted
 
 DAY_S = 86_400
 MISSES = (0.1, 0.01, 0.005)

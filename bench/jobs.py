@@ -14,13 +14,13 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from foresize_forecast.headroom import KILL_PRICE
 from foresize_forecast.replay import jobruns
 from foresize_forecast.replay.jobfigures import Against, JobFigures, figures
 from foresize_forecast.replay.jobours import OURS, Foresize
 from foresize_forecast.replay.jobruns import Job
 from foresize_forecast.replay.jobs import Scored, outcomes, play
-from foresize_forecast.runs_digest import REACT_S
+from foresize_forecast.runs.digest import REACT_S
+from foresize_forecast.runs.headroom import KILL_PRICE
 
 PRICES = (1.0, 3.0, KILL_PRICE, 30.0, 100.0)
 REACTIONS_S = (10, 30, REACT_S, 120, 300)

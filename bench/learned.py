@@ -3,7 +3,7 @@
 Usage: python bench/learned.py TRACE.parquet (needs scikit-learn, which is no dependency of the project). Three minutes.
 
 Both are asked every six hours, from the third day on, for the room above the level that `RecentPeak` and the fast clock
-hold, at the price of a kill that a Guaranteed container has by default. The record is `foresize_forecast.jumps`, pooled
+hold, at the price of a kill that a Guaranteed container has by default. The record is `forecasting.jumps`, pooled
 over what was known at that moment of every container of the trace, as in a cluster. The learned model is a gradient
 boosted classifier for each of a few growths ("will the next hours pass it?"); its features are the container's own
 record, that of its siblings, namespace and cluster (the very numbers of the pooled one), the level, and how the last
@@ -22,7 +22,7 @@ import numpy as np
 import plays
 from sklearn.ensemble import HistGradientBoostingClassifier
 
-from foresize_forecast.jumps import (
+from foresize_forecast.forecasting.jumps import (
     OFFSET_BYTES,
     PRIOR_SHARES,
     STEPS,
@@ -34,8 +34,8 @@ from foresize_forecast.jumps import (
     pooled,
     together,
 )
-from foresize_forecast.levels import in_force
-from foresize_forecast.models.peaks import RecentPeak
+from foresize_forecast.forecasting.levels import in_force
+from foresize_forecast.forecasting.models.peaks import RecentPeak
 from foresize_forecast.replay.folds import folds
 from foresize_forecast.replay.trace import Trace
 from foresize_forecast.series import BoolArray, ContainerKey, FloatArray, History, IntArray

@@ -27,9 +27,9 @@ import psutil
 
 from foresize.fitting.daskfits import DaskFits
 from foresize.fitting.fits import ROWS_PER_JOB, Job
-from foresize_forecast.forecasting import Question
+from foresize_forecast.forecasting.forecast import Question
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Wish
-from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.series import ContainerKey, FloatArray, Grid, History
 
 SEED, WORKERS = 7, 2

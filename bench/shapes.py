@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from foresize_forecast.outlook import ShapeKind
+from foresize_forecast.forecasting.outlook import ShapeKind
+from foresize_forecast.forecasting.shape import shapes
 from foresize_forecast.series import ContainerKey, Grid, History
-from foresize_forecast.shape import shapes
 
 STEP_S = 60
 MIN_DAYS = 3

@@ -7,14 +7,14 @@ from typing import Any
 
 import numpy as np
 
-from foresize_forecast.choices import Evidence
-from foresize_forecast.fast import Recent
-from foresize_forecast.jumps import GROWTHS, NO_JUMPS, STEPS, Tail
-from foresize_forecast.outlook import Outlook, Shape, ShapeKind
-from foresize_forecast.plan import Forecasted, plan
+from foresize_forecast.deciding.choices import Evidence
+from foresize_forecast.deciding.fast import Recent
+from foresize_forecast.forecasting.jumps import GROWTHS, NO_JUMPS, STEPS, Tail
+from foresize_forecast.forecasting.outlook import Outlook, Shape, ShapeKind
 from foresize_forecast.pods import ContainerView, PodView
 from foresize_forecast.series import Grid
 from foresize_forecast.sizes import MIB, QosClass, Size
+from foresize_forecast.sizing.plan import Forecasted, plan
 
 NOW_S = 1_800_000_000
 STEP_S = 300

@@ -6,10 +6,10 @@ import os
 import time
 from collections.abc import Sequence
 
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Wish, foresee
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.series import History
+from foresize_forecast.sizing.plan import Forecasted
 
 Answers = list[Forecasted | NoOutlook]
 

@@ -6,11 +6,11 @@ from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
-from foresize_forecast.forecasting import Question, outlooks
-from foresize_forecast.jumps import PRIOR, PRIOR_DAY, Jumps, Kin, Tail, pooled, together
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted, plan
+from foresize_forecast.forecasting.forecast import Question, outlooks
+from foresize_forecast.forecasting.jumps import PRIOR, PRIOR_DAY, Jumps, Kin, Tail, pooled, together
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.series import History
+from foresize_forecast.sizing.plan import Forecasted, plan
 
 Key = TypeVar("Key", bound=Hashable)
 Group = TypeVar("Group", bound=Hashable)

@@ -14,7 +14,7 @@ from math import isfinite
 import numpy as np
 import numpy.typing as npt
 
-from foresize_forecast.fast import Recent
+from foresize_forecast.deciding.fast import Recent
 from foresize_forecast.prometheus.history import HistoryAnswer, HistoryRequest, answered
 from foresize_forecast.prometheus.rows import Rows
 from foresize_forecast.prometheus.samples import LARGEST_BYTES, ContainerOfPod, Samples, merged

@@ -9,12 +9,12 @@ from __future__ import annotations
 import numpy as np
 
 from foresize_forecast.exactprophet import __main__ as exactprophet
-from foresize_forecast.forecasting import Question
+from foresize_forecast.forecasting.forecast import Question
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Wish, foresee
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.series import ContainerKey, FloatArray, Grid, History
 from foresize_forecast.sizes import MIB
+from foresize_forecast.sizing.plan import Forecasted
 
 DAYS = 14
 STEP_S = 3600

@@ -21,8 +21,8 @@ from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.operator_process import ACCOUNT
 from foresize_dev.waiting import wait_for
 from foresize_dev.workloads import Memhog
+from foresize_forecast.resizing.templateplan import NOTHING
 from foresize_forecast.sizes import Size
-from foresize_forecast.templateplan import NOTHING
 from proofs import deeds, see_passes
 from releases import own_kubeconfig, release
 from scenes import MIB, condition, past, policy, sizes

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from foresize_forecast.outlook import NoOutlook, Outlook
+from foresize_forecast.forecasting.outlook import NoOutlook, Outlook
 from foresize_forecast.series import ContainerKey, FloatArray, Grid, History
 
 MIB = 1 << 20

@@ -8,16 +8,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from forecast.curves import MIB, daily, days, history, noise
-from foresize_forecast.models import Model, daily_origins
-from foresize_forecast.models.peaks import (
+from foresize_forecast.forecasting.models import Model, daily_origins
+from foresize_forecast.forecasting.models.peaks import (
     RecentPeak,
     SeasonalPeak,
     last_days,
     seasonal_peaks,
     spread_peaks,
 )
-from foresize_forecast.models.prophet import Prophet
-from foresize_forecast.models.trend import Trend
+from foresize_forecast.forecasting.models.prophet import Prophet
+from foresize_forecast.forecasting.models.trend import Trend
 from foresize_forecast.series import FloatArray, Grid, History
 
 NAN = np.nan

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from forecast.curves import DAY_S, MIB, daily, days, history, known, noise
-from foresize_forecast.forecasting import Question, outlooks
-from foresize_forecast.levels import in_force
-from foresize_forecast.models.peaks import RecentPeak
-from foresize_forecast.outlook import NoOutlook, Outlook, ShapeKind
+from foresize_forecast.forecasting.forecast import Question, outlooks
+from foresize_forecast.forecasting.levels import in_force
+from foresize_forecast.forecasting.models.peaks import RecentPeak
+from foresize_forecast.forecasting.outlook import NoOutlook, Outlook, ShapeKind
 from foresize_forecast.series import FloatArray
 
 ASK = Question()

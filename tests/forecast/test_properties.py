@@ -7,10 +7,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from forecast.curves import history, known
-from foresize_forecast.forecasting import ALWAYS, BY_SHAPE, Question, outlooks
-from foresize_forecast.models import Model
-from foresize_forecast.models.prophet import Prophet
-from foresize_forecast.outlook import NoOutlook, Outlook
+from foresize_forecast.forecasting.forecast import ALWAYS, BY_SHAPE, Question, outlooks
+from foresize_forecast.forecasting.models import Model
+from foresize_forecast.forecasting.models.prophet import Prophet
+from foresize_forecast.forecasting.outlook import NoOutlook, Outlook
 from foresize_forecast.series import FloatArray
 
 STEP_S = 1800

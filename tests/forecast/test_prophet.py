@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from forecast.curves import MIB, daily, days, history, noise
-from foresize_forecast.models.prophet import Prophet
+from foresize_forecast.forecasting.models.prophet import Prophet
 
 
 def test_a_fit_leaves_no_file_and_no_log_behind(

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from foresize_forecast.forecasting import BY_SHAPE
-from foresize_forecast.outlook import NoOutlook, ShapeKind
+from foresize_forecast.forecasting.forecast import BY_SHAPE
+from foresize_forecast.forecasting.outlook import NoOutlook, ShapeKind
 from foresize_forecast.warmup import warm_up
 
 READ_ONLY = """
@@ -27,9 +27,9 @@ sys.addaudithook(refuse)
 DECIDE = """
 import json
 import numpy as np
-from foresize_forecast.jumps import jumps_above
-from foresize_forecast.levels import in_force, recent_peaks
-from foresize_forecast.plan import _cheapest_cuts
+from foresize_forecast.forecasting.jumps import jumps_above
+from foresize_forecast.forecasting.levels import in_force, recent_peaks
+from foresize_forecast.sizing.plan import _cheapest_cuts
 usage = 1e8 * (1.0 + np.random.default_rng(1).random((2, 300)))
 usage[1, 100:120] = np.nan
 held = in_force(usage, recent_peaks(usage, 24), 300)
@@ -41,10 +41,13 @@ print(json.dumps([held[:, 1:].tolist(), [record.counts.tolist() for record in re
 COMPILED = """
 import numpy as np
 from numba.core.registry import CPUDispatcher
-from foresize_forecast import jumps, levels, plan, warmup
+from foresize_forecast.forecasting import jumps
+from foresize_forecast.forecasting import levels
+from foresize_forecast.sizing import plan
+from foresize_forecast import warmup
 from foresize_forecast.exactprophet import paths, projection, search
 from foresize_forecast.foresee import Wish, foresee
-from foresize_forecast.forecasting import Question
+from foresize_forecast.forecasting.forecast import Question
 from foresize_forecast.series import ContainerKey, Grid, History
 modules = (jumps, levels, plan, paths, projection, search)
 found = {name: each for module in modules for name, each in vars(module).items()

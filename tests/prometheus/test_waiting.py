@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from foresize_forecast.deciding.stalls import stall
 from foresize_forecast.prometheus import ContainerOfPod, waiting
-from foresize_forecast.stalls import stall
 from prometheus.conftest import Server
 
 pytestmark = pytest.mark.prometheus

@@ -13,7 +13,7 @@ from foresize.passes.managed import Managed
 from foresize.passes.senses import Senses
 from foresize.sources.reader import FromPrometheus
 from foresize_forecast import prometheus
-from foresize_forecast.idle import Activity
+from foresize_forecast.moving.idle import Activity
 from foresize_forecast.prometheus import Source
 from objectserver import Objects
 from stage import deployment, policy, staged

@@ -16,9 +16,9 @@ from foresize.kube import kubeapi
 from foresize.kube.kubeapi import ApiError
 from foresize.passes import actpass, managed
 from foresize.passes.refit import Forecasts
+from foresize_forecast.deciding.state import ContainerState, WorkloadState
 from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.sizes import Size
-from foresize_forecast.state import ContainerState, WorkloadState
 from objectserver import Objects
 from stage import FORECAST, POLICY, SIZES, clusters_policy, deployment, living, policy, staged
 

@@ -17,11 +17,11 @@ from foresize.metrics import REGISTRY
 from foresize.passes.ahead import Ahead
 from foresize.passes.managed import Managed, manage
 from foresize.reporting.forecasts import Look
-from foresize_forecast.idle import Doing, Idleness
+from foresize_forecast.deciding.state import WorkloadState
+from foresize_forecast.moving.idle import Doing, Idleness
 from foresize_forecast.node import Standing
 from foresize_forecast.pods import PodView
-from foresize_forecast.state import WorkloadState
-from foresize_forecast.workload import Apart, Observation, Review
+from foresize_forecast.workloads.review import Apart, Observation, Review
 from stage import Watch
 
 Key = tuple[str, str]

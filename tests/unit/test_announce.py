@@ -9,12 +9,12 @@ from builders import NOW_S, container, forecasted, mi, pod, size
 from foresize.reporting.announce import Announcer
 from foresize.reporting.events import Regarding
 from foresize.reporting.forecasts import Look
-from foresize_forecast.idle import Doing, Idleness
-from foresize_forecast.outlook import ShapeKind
+from foresize_forecast.deciding.state import Canary, Change, ContainerState, Shapes, Stage, WorkloadState
+from foresize_forecast.forecasting.outlook import ShapeKind
+from foresize_forecast.moving.idle import Doing, Idleness
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
-from foresize_forecast.state import Canary, Change, ContainerState, Shapes, Stage, WorkloadState
-from foresize_forecast.workload import Apart, Observation, review
+from foresize_forecast.workloads.review import Apart, Observation, review
 
 RECORD = Regarding("foresize.dev/v1alpha1", "MemoryForecast", "shop", "deployment-web", "uid")
 

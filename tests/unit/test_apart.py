@@ -9,12 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, container, forecasted, mi, pod, recent, size
-from foresize_forecast.apart import ALIKE, MOVED, Foretold, review_apart
-from foresize_forecast.podroom import PodChange
+from foresize_forecast.deciding.state import ContainerState, Part, WorkloadState
 from foresize_forecast.pods import Kill, PodView, Room
+from foresize_forecast.resizing.podroom import PodChange
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
-from foresize_forecast.state import ContainerState, Part, WorkloadState
-from foresize_forecast.workload import Observation, Review, creation_sizes, pod_change
+from foresize_forecast.workloads.apart import ALIKE, MOVED, Foretold, review_apart
+from foresize_forecast.workloads.review import Observation, Review, creation_sizes, pod_change
 
 PACE = WorkloadPolicy(cooldown_s=0, canary=0)
 LARGE = {"app": forecasted([300.0] * 12)}

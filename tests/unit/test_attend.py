@@ -18,12 +18,12 @@ from foresize.passes.attend import REMEMBERED
 from foresize.passes.managed import Managed
 from foresize.passes.senses import Senses
 from foresize.reporting.forecasts import Look
-from foresize_forecast.podchange import PodChange
+from foresize_forecast.deciding.state import Change, ContainerState, Wait, WorkloadState
 from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.reasons import Reason
+from foresize_forecast.resizing.podchange import PodChange
 from foresize_forecast.sizes import QosClass, Size, WorkloadPolicy
-from foresize_forecast.state import Change, ContainerState, Wait, WorkloadState
-from foresize_forecast.workload import Observation, review
+from foresize_forecast.workloads.review import Observation, review
 from objectserver import Objects
 from stage import FORECAST, Stage, deployment, living, policy, staged
 

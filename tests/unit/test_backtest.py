@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from builders import mi
-from foresize_forecast import backtest
-from foresize_forecast.backtest import backtested
-from foresize_forecast.jumps import HALF_LIFE_HOURS, STEPS
-from foresize_forecast.models.peaks import RecentPeak, seasonal_peaks
+from foresize_forecast.forecasting import backtest
+from foresize_forecast.forecasting.backtest import backtested
+from foresize_forecast.forecasting.jumps import HALF_LIFE_HOURS, STEPS
+from foresize_forecast.forecasting.models.peaks import RecentPeak, seasonal_peaks
 from foresize_forecast.series import ContainerKey, FloatArray, Grid, History
 from foresize_forecast.sizes import GIB
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from builders import mi, size
-from foresize_forecast.bounds import clamp
 from foresize_forecast.pods import Room
 from foresize_forecast.sizes import ContainerPolicy
+from foresize_forecast.sizing.bounds import clamp
 
 
 def test_the_policys_minimum_and_maximum_hold() -> None:

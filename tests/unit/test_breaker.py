@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, mi
-from foresize_forecast.breaker import alarm
+from foresize_forecast.deciding.breaker import alarm
+from foresize_forecast.deciding.state import ContainerState, WorkloadState
 from foresize_forecast.pods import Kill
-from foresize_forecast.state import ContainerState, WorkloadState
 
 HOUR_S = 3600.0
 

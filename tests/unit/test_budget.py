@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, container, evidence, forecasted, mi, pod, recent, size
-from foresize_forecast.budget import Need, need, shares
-from foresize_forecast.decide import decide
-from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.deciding.decide import decide
+from foresize_forecast.deciding.state import ContainerState
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.sizes import GIB, ContainerPolicy, LimitStrategy, QosClass, WorkloadPolicy
-from foresize_forecast.state import ContainerState
+from foresize_forecast.workloads.budget import Need, need, shares
 
 needs = st.dictionaries(
     st.integers(0, 20),

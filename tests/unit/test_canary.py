@@ -9,14 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, container, forecasted, mi, pod, recent, size
-from foresize_forecast.canary import FIRST_PAUSE_S, WATCH_S, advanced, at_birth_bytes, least_bytes
-from foresize_forecast.podroom import PodChange
+from foresize_forecast.deciding.state import Canary, Stage, WorkloadState
+from foresize_forecast.deciding.stored import dump, load
 from foresize_forecast.pods import Kill, PodView, Room
 from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.resizing.canary import FIRST_PAUSE_S, WATCH_S, advanced, at_birth_bytes, least_bytes
+from foresize_forecast.resizing.podroom import PodChange
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
-from foresize_forecast.state import Canary, Stage, WorkloadState
-from foresize_forecast.stored import dump, load
-from foresize_forecast.workload import Observation, pod_change, review
+from foresize_forecast.workloads.review import Observation, pod_change, review
 
 PACE = WorkloadPolicy()
 HIGH, LOW = mi(256), mi(128)

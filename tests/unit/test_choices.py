@@ -7,14 +7,14 @@ from typing import Any
 import pytest
 
 from builders import NOW_S, evidence, forecasted, mi, size, tail
-from foresize_forecast.choices import Evidence, in_use_bytes
-from foresize_forecast.decide import Verdict, decide
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.deciding.choices import Evidence, in_use_bytes
+from foresize_forecast.deciding.decide import Verdict, decide
+from foresize_forecast.deciding.state import ContainerState
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.pods import Kill, Room
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
-from foresize_forecast.state import ContainerState
+from foresize_forecast.sizing.plan import Forecasted
 
 UNKNOWN = NoOutlook("NoHistory", "no samples")
 FREE = ContainerState()

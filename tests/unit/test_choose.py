@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresize_forecast.choose import WORTH, Candidate, beats, choose
+from foresize_forecast.forecasting.choose import WORTH, Candidate, beats, choose
 
 
 def candidate(compute: int, cost_mib: float, hours: float = 100.0) -> Candidate:

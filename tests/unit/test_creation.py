@@ -13,10 +13,10 @@ from foresize.config.policy import Policy, parse
 from foresize.passes.creation import births, entry
 from foresize.passes.managed import Managed, manage
 from foresize.reporting.forecasts import Look
+from foresize_forecast.deciding.state import WorkloadState
 from foresize_forecast.pods import Room
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
-from foresize_forecast.state import WorkloadState
-from foresize_forecast.workload import Observation, review
+from foresize_forecast.workloads.review import Observation, review
 
 TEMPLATE = {"app": size(64, 128)}
 WRITTEN = {"app": {"request": "100Mi", "limit": "200Mi"}}

@@ -7,16 +7,16 @@ from typing import Any
 import pytest
 
 from builders import NOW_S, STEP_S, evidence, forecasted, mi, size, tail
-from foresize_forecast.choices import Evidence
-from foresize_forecast.decide import Verdict, decide
-from foresize_forecast.jumps import PRIOR, held_for
-from foresize_forecast.ladder import after_kill
-from foresize_forecast.outlook import NoOutlook, Shape, ShapeKind
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.deciding.choices import Evidence
+from foresize_forecast.deciding.decide import Verdict, decide
+from foresize_forecast.deciding.ladder import after_kill
+from foresize_forecast.deciding.state import ContainerState
+from foresize_forecast.forecasting.jumps import PRIOR, held_for
+from foresize_forecast.forecasting.outlook import NoOutlook, Shape, ShapeKind
 from foresize_forecast.pods import Kill, Room
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import GIB, ContainerPolicy, LimitStrategy, Size, WorkloadPolicy, rounded_up
-from foresize_forecast.state import ContainerState
+from foresize_forecast.sizing.plan import Forecasted
 
 COOLDOWN_S = WorkloadPolicy().cooldown_s
 FLAT = [120.0] * 12

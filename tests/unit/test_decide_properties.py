@@ -9,17 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, STEP_S, evidence, forecasted, mi, size, tail
-from foresize_forecast import ladder
-from foresize_forecast.choices import Evidence, in_use_bytes
-from foresize_forecast.decide import Verdict, decide
-from foresize_forecast.fast import level
-from foresize_forecast.jumps import PRIOR
-from foresize_forecast.outlook import NoOutlook, Shape, ShapeKind
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.deciding import ladder
+from foresize_forecast.deciding.choices import Evidence, in_use_bytes
+from foresize_forecast.deciding.decide import Verdict, decide
+from foresize_forecast.deciding.fast import level
+from foresize_forecast.deciding.state import ContainerState
+from foresize_forecast.forecasting.jumps import PRIOR
+from foresize_forecast.forecasting.outlook import NoOutlook, Shape, ShapeKind
 from foresize_forecast.pods import Kill, Room
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
-from foresize_forecast.state import ContainerState
+from foresize_forecast.sizing.plan import Forecasted
 
 DAY_S = 86_400
 PACE = WorkloadPolicy()

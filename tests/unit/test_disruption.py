@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, pod
-from foresize_forecast.disruption import (
+from foresize_forecast.deciding.state import Eviction, WorkloadState
+from foresize_forecast.moving.disruption import (
     Allowance,
     Crew,
     Past,
@@ -24,7 +25,6 @@ from foresize_forecast.disruption import (
     rested,
     unsettled,
 )
-from foresize_forecast.state import Eviction, WorkloadState
 
 KEY = ("shop", "Deployment/web")
 ONE, TWO = pod(), pod(name="web-abc-2", uid="uid-2", node="node-2")

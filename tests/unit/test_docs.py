@@ -12,10 +12,13 @@ from pathlib import Path
 import pytest
 
 from builders import NOW_S, evidence, forecasted, mi, size
-from foresize_forecast import jumps, stored
-from foresize_forecast.decide import decide
-from foresize_forecast.forecasting import ALWAYS, BY_SHAPE
-from foresize_forecast.jumps import (
+from foresize_forecast.deciding import stored
+from foresize_forecast.deciding.decide import decide
+from foresize_forecast.deciding.ladder import after_kill
+from foresize_forecast.deciding.state import ContainerState
+from foresize_forecast.forecasting import jumps
+from foresize_forecast.forecasting.forecast import ALWAYS, BY_SHAPE
+from foresize_forecast.forecasting.jumps import (
     GROWTHS,
     HALF_LIFE_HOURS,
     NO_JUMPS,
@@ -30,19 +33,22 @@ from foresize_forecast.jumps import (
     held_for,
     pooled,
 )
-from foresize_forecast.ladder import after_kill
-from foresize_forecast.outlook import ShapeKind
+from foresize_forecast.forecasting.outlook import ShapeKind
 from foresize_forecast.pods import Kill
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import GIB, MIB, ContainerPolicy, LimitStrategy, Size, WorkloadPolicy, rounded_up
-from foresize_forecast.sizing import kill_cost_bytes, wanted
-from foresize_forecast.state import ContainerState
+from foresize_forecast.sizing.wanted import kill_cost_bytes, wanted
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("charts/*/README.md")])
 SOURCES = [ROOT / "operator" / "foresize", ROOT / "forecaster" / "foresize_forecast"]
-HANDS = {path.stem: path.parent.name for path in SOURCES[0].glob("[a-v]*/*.py") if path.stem != "__init__"}
-"""Modules of the operator by their package; the webhook stands alone."""
+MODULES = {
+    path.stem: ".".join(path.relative_to(source.parent).with_suffix("").parts)
+    for source in SOURCES
+    for path in source.glob("**/*.py")
+    if "webhook" not in path.parts
+}
+"""Where a module is, by the name that the documents call it; the webhook stands alone."""
 UNITS = {"": 1, "%": 0.01, "MiB": 1 << 20, "s": 1, "min": 60, "h": 3600, "d": 86_400}
 NUMBER = re.compile(r"^\|[^|]+\| ([\d.]+) ?(%|MiB|s|min|h|d|) \| `(\w+)\.(\w+)` \|$", re.MULTILINE)
 HOUR_S = 3600
@@ -58,8 +64,7 @@ def numbers() -> Iterator[tuple[str, str, float]]:
 @pytest.mark.parametrize(("module", "constant", "told"), list(numbers()))
 def test_the_numbers_in_the_documents_are_those_of_the_code(module: str, constant: str, told: float) -> None:
     """Who reads how it decides reads what it does."""
-    package = f"foresize.{HANDS[module]}" if module in HANDS else "foresize_forecast"
-    value = float(getattr(importlib.import_module(f"{package}.{module}"), constant))
+    value = float(getattr(importlib.import_module(MODULES[module]), constant))
 
     # Spans of history are kept in days, or in hours.
     unit_s = next((seconds for ending, seconds in SPANS.items() if constant.endswith(ending)), 1)

@@ -10,11 +10,11 @@ import pytest
 from builders import NOW_S, container, forecasted, mi, pod, size
 from foresize.commands.explain import sentences
 from foresize.reporting.forecasts import Look, status_of
-from foresize_forecast.outlook import Score, Shape, ShapeKind
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.deciding.state import WorkloadState
+from foresize_forecast.forecasting.outlook import Score, Shape, ShapeKind
 from foresize_forecast.sizes import QosClass, WorkloadPolicy, in_mebibytes
-from foresize_forecast.state import WorkloadState
-from foresize_forecast.workload import Observation, review
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.workloads.review import Observation, review
 
 
 def shown(forecast: Forecasted) -> dict[str, Any]:

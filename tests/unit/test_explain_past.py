@@ -13,8 +13,8 @@ from cliruns import cluster, said
 from foresize.commands.explainpage import html, lines
 from foresize.commands.lookback import Past
 from foresize.commands.plot import HEIGHT, columns, drawn
-from foresize_forecast.forecasting import Question, Tried, outlooks, tried
-from foresize_forecast.outlook import Outlook, Score
+from foresize_forecast.forecasting.forecast import Question, Tried, outlooks, tried
+from foresize_forecast.forecasting.outlook import Outlook, Score
 from foresize_forecast.series import ContainerKey, Grid, History
 from objectserver import Objects
 

@@ -8,12 +8,12 @@ from builders import NOW_S, container, forecasted, mi, pod, recent, size
 from foresize import metrics
 from foresize.reporting.exports import Dealt, export, forget
 from foresize.reporting.forecasts import Look
-from foresize_forecast.outlook import NoOutlook, Score, Shape, ShapeKind
+from foresize_forecast.deciding.state import WorkloadState
+from foresize_forecast.forecasting.outlook import NoOutlook, Score, Shape, ShapeKind
 from foresize_forecast.pods import Resize, ResizePhase
 from foresize_forecast.reasons import Blocked, Obstacle
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
-from foresize_forecast.state import WorkloadState
-from foresize_forecast.workload import Apart, Observation, review
+from foresize_forecast.workloads.review import Apart, Observation, review
 
 MOST = 100
 """Containers with metrics of their own."""

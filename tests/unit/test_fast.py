@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, mi, recent
-from foresize_forecast.fast import MAX_RAISES_A_DAY, REACTION_S, Recent, after_rise, ahead, level, sustained
-from foresize_forecast.levels import HOLD_S
-from foresize_forecast.state import ContainerState
+from foresize_forecast.deciding.fast import MAX_RAISES_A_DAY, REACTION_S, Recent, after_rise, ahead, level, sustained
+from foresize_forecast.deciding.state import ContainerState
+from foresize_forecast.forecasting.levels import HOLD_S
 
 
 def test_memory_goes_on_as_in_the_last_reaction() -> None:

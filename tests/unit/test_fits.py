@@ -15,11 +15,11 @@ import numpy as np
 import fitjobs
 from builders import mi
 from foresize.fitting.fits import FIT_FAILED, ROWS_PER_JOB, FitPool
-from foresize_forecast.forecasting import Question
+from foresize_forecast.forecasting.forecast import Question
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Wish
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.series import ContainerKey, Grid, History
+from foresize_forecast.sizing.plan import Forecasted
 
 WISH = Wish(Question(overrun=0.01, horizon_s=3600), lead_s=0, cooldown_s=1800)
 

@@ -24,11 +24,11 @@ from foresize.config.settings import Settings
 from foresize.fitting import daskcluster, daskfits
 from foresize.fitting.daskfits import DaskFits
 from foresize.fitting.fits import FIT_FAILED, JOB_DEADLINE_S, ROWS_PER_JOB, Job, jobs_of
-from foresize_forecast.forecasting import Question
+from foresize_forecast.forecasting.forecast import Question
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Wish, foresee
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.series import ContainerKey, Grid, History
+from foresize_forecast.sizing.plan import Forecasted
 
 WISH = Wish(Question(overrun=0.01, horizon_s=3600), lead_s=0, cooldown_s=1800)
 WISHES = [WISH] * ROWS_PER_JOB

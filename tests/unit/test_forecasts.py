@@ -9,17 +9,17 @@ import pytest
 
 from builders import NOW_S, container, forecasted, mi, pod, recent, size
 from foresize.reporting.forecasts import MAX_ROWS, Look, status_of, time_to_limit
+from foresize_forecast.deciding.state import WorkloadState
+from foresize_forecast.forecasting.outlook import NoOutlook, Score, Shape, ShapeKind
 from foresize_forecast.heaps import Heap, Runtime
-from foresize_forecast.idle import Doing, Idleness
-from foresize_forecast.outlook import NoOutlook, Score, Shape, ShapeKind
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.moving.idle import Doing, Idleness
 from foresize_forecast.pods import Kill
 from foresize_forecast.reasons import Blocked, Obstacle
-from foresize_forecast.runs import RunHistory, upcoming
-from foresize_forecast.runs_digest import Pace
+from foresize_forecast.runs.digest import Pace
+from foresize_forecast.runs.nextrun import RunHistory, upcoming
 from foresize_forecast.sizes import QosClass, Size, WorkloadPolicy
-from foresize_forecast.state import WorkloadState
-from foresize_forecast.workload import Apart, Observation, review
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.workloads.review import Apart, Observation, review
 
 PLAN = upcoming(RunHistory(Pace(60), 1.0, ()), NOW_S, 3600)
 

@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from builders import STEADY, forecasted, mi, tail
-from foresize_forecast.forecasting import Question
+from foresize_forecast.forecasting.forecast import Question
+from foresize_forecast.forecasting.jumps import NO_JUMPS, PRIOR, PRIOR_SHARES, Jumps, Kin, pooled
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Family, Wish, foresee, pool
-from foresize_forecast.jumps import NO_JUMPS, PRIOR, PRIOR_SHARES, Jumps, Kin, pooled
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.series import ContainerKey, FloatArray, Grid, History
+from foresize_forecast.sizing.plan import Forecasted
 
 NONE = NoOutlook("NoHistory", "no samples")
 

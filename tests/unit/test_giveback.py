@@ -9,9 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, container, pod, size
-from foresize_forecast.giveback import given_back
-from foresize_forecast.podroom import PodChange
 from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.resizing.giveback import given_back
+from foresize_forecast.resizing.podroom import PodChange
 from foresize_forecast.sizes import MIB, QosClass, Size
 
 OWNERS = {"app": size(64, 128)}

@@ -8,13 +8,13 @@ import pytest
 
 from builders import NOW_S, evidence, forecasted, mi, size
 from foresize.cluster.heapflags import heap_of
-from foresize_forecast.choices import Evidence
-from foresize_forecast.decide import Verdict, decide
+from foresize_forecast.deciding.choices import Evidence
+from foresize_forecast.deciding.decide import Verdict, decide
+from foresize_forecast.deciding.state import ContainerState
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.heaps import Heap, Runtime
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
-from foresize_forecast.state import ContainerState
+from foresize_forecast.sizing.plan import Forecasted
 
 JVM_512 = Heap(Runtime.JVM, "-Xmx512m", cap_bytes=mi(512))
 LATE_S = NOW_S - 90_000.0

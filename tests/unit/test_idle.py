@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, container, pod
-from foresize_forecast.idle import Activity, Doing, Idleness, idle_pods, pod_idleness, workload_idleness
+from foresize_forecast.moving.idle import Activity, Doing, Idleness, idle_pods, pod_idleness, workload_idleness
 
 HALF_AN_HOUR = 1800
 NOTHING = Activity(

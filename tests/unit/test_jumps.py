@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import STEADY, mi, tail
-from foresize_forecast.jumps import (
+from foresize_forecast.forecasting.jumps import (
     GROWTHS,
     HALF_LIFE_HOURS,
     NO_JUMPS,

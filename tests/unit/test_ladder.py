@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, container, mi
-from foresize_forecast.ladder import after_kill, after_use, cgroup_may_be_stale, forget_old_kills
+from foresize_forecast.deciding.ladder import after_kill, after_use, cgroup_may_be_stale, forget_old_kills
+from foresize_forecast.deciding.state import Attempt, ContainerState
 from foresize_forecast.pods import Kill
-from foresize_forecast.state import Attempt, ContainerState
 
 DAY_S = 86_400
 WINDOW_S = 14 * DAY_S

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from foresize_forecast.levels import HOLD_S, START_S, highest_before, in_force, recent_peaks, starting
+from foresize_forecast.forecasting.levels import HOLD_S, START_S, highest_before, in_force, recent_peaks, starting
 from foresize_forecast.series import FloatArray
 
 NAN = np.nan

@@ -20,11 +20,11 @@ from cliruns import cluster
 from foresize.commands.lookback import Past
 from foresize.commands.looking import Pages, server
 from foresize.commands.surroundings import Place
-from foresize_forecast.forecasting import Question
+from foresize_forecast.forecasting.forecast import Question
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Wish
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.savings import what_if
 from foresize_forecast.series import ContainerKey, Grid, History
+from foresize_forecast.workloads.savings import what_if
 from objectserver import Objects
 
 MIB = 1 << 20

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from builders import NOW_S, pod
-from foresize_forecast.idle import Doing, Idleness
-from foresize_forecast.makeroom import making_room, without_room
+from foresize_forecast.moving.idle import Doing, Idleness
+from foresize_forecast.moving.makeroom import making_room, without_room
 from foresize_forecast.pods import PodView, Resize, ResizePhase
 from foresize_forecast.reasons import Blocked, Obstacle
 

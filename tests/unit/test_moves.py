@@ -12,17 +12,17 @@ from hypothesis import strategies as st
 
 from builders import NOW_S, container, forecasted, mi, pod, recent, size
 from foresize.webhook import birth
-from foresize_forecast.decide import Verdict
-from foresize_forecast.disruption import Disruption, Window
-from foresize_forecast.fast import Recent
-from foresize_forecast.moves import Cause, Wish, born, no_better, wishes
-from foresize_forecast.outlook import Shape, ShapeKind
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.deciding.decide import Verdict
+from foresize_forecast.deciding.fast import Recent
+from foresize_forecast.deciding.state import Wait, WorkloadState
+from foresize_forecast.forecasting.outlook import Shape, ShapeKind
+from foresize_forecast.moving.disruption import Disruption, Window
+from foresize_forecast.moving.moves import Cause, Wish, born, no_better, wishes
 from foresize_forecast.pods import PodView, Resize, ResizePhase
 from foresize_forecast.reasons import Blocked, Obstacle, Reason
 from foresize_forecast.sizes import QosClass, Size
-from foresize_forecast.state import Wait, WorkloadState
-from foresize_forecast.workload import Observation, Review
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.workloads.review import Observation, Review
 
 MOVES = Disruption(moves=True, after_s=300)
 RESTARTS = Disruption(restarts_leaks=True)

@@ -15,7 +15,7 @@ from foresize.kube.kubeapi import ApiError
 from foresize.metrics import REGISTRY
 from foresize.passes import moving
 from foresize.reporting.forecasts import Look
-from foresize_forecast.moves import Cause, Wish
+from foresize_forecast.moving.moves import Cause, Wish
 from foresize_forecast.pods import PodView
 from foresize_forecast.reasons import Obstacle
 from objectserver import Objects

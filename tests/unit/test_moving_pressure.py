@@ -9,7 +9,7 @@ import pytest
 from builders import NOW_S, container, mi, pod, recent, size
 from foresize.config.settings import Settings
 from foresize.reporting.forecasts import Look
-from foresize_forecast.moves import Cause, Wish
+from foresize_forecast.moving.moves import Cause, Wish
 from foresize_forecast.reasons import Obstacle
 from objectserver import Objects
 from stage import Stage, deployment, policy, staged

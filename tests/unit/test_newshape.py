@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from builders import NOW_S
-from foresize_forecast.newshape import TOLD_WITHIN_S, after_look
-from foresize_forecast.outlook import ShapeKind
-from foresize_forecast.state import Shapes, WorkloadState
-from foresize_forecast.stored import dump, load
+from foresize_forecast.deciding.newshape import TOLD_WITHIN_S, after_look
+from foresize_forecast.deciding.state import Shapes, WorkloadState
+from foresize_forecast.deciding.stored import dump, load
+from foresize_forecast.forecasting.outlook import ShapeKind
 
 FLAT, LEAKING = ShapeKind.FLAT, ShapeKind.LEAKING
 OLD = Shapes(FLAT, "old")

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, STEADY, forecasted, mi, tail
-from foresize_forecast.jumps import OFFSET_BYTES, Tail
+from foresize_forecast.forecasting.jumps import OFFSET_BYTES, Tail
 from foresize_forecast.node import Part, demand, flat, foreseen
 from foresize_forecast.node.demand import DAY_S, HOUR_S, MISSES
 

@@ -6,9 +6,9 @@ import pytest
 
 from builders import container, mi, pod, size
 from foresize.cluster.nodes import INSTEAD, allocatable_bytes, cannot_resize
-from foresize_forecast.podroom import PodChange, within_room
 from foresize_forecast.pods import Room
 from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.resizing.podroom import PodChange, within_room
 
 
 @pytest.mark.parametrize(

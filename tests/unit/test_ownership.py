@@ -8,7 +8,7 @@ import pytest
 
 from builders import size
 from foresize.cluster.ownership import BEFORE, before, held, is_ours
-from foresize_forecast.templateplan import NOTHING, Held
+from foresize_forecast.resizing.templateplan import NOTHING, Held
 
 Json = dict[str, Any]
 

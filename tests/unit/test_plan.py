@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, STEP_S, forecasted, mi, outlook, tail
-from foresize_forecast.plan import CHANGE_WORTH, ahead_peaks, plan
 from foresize_forecast.sizes import MIB
+from foresize_forecast.sizing.plan import CHANGE_WORTH, ahead_peaks, plan
 
 demands = st.lists(st.floats(1, 4096), min_size=1, max_size=9)
 

@@ -11,7 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, container, mi, pod, size
-from foresize_forecast.podchange import (
+from foresize_forecast.deciding.state import Attempt
+from foresize_forecast.pods import ContainerView, Kill, PodView, Resize, ResizePhase, Room
+from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.resizing.podchange import (
     CONTEST_PAUSE_S,
     DEFERRED_GIVE_UP_S,
     ERROR_GIVE_UP_S,
@@ -21,12 +24,9 @@ from foresize_forecast.podchange import (
     change,
     way_back,
 )
-from foresize_forecast.podroom import PodChange
-from foresize_forecast.pods import ContainerView, Kill, PodView, Resize, ResizePhase, Room
-from foresize_forecast.reasons import Blocked, Obstacle
-from foresize_forecast.refusals import after_acceptance, after_refusal
+from foresize_forecast.resizing.podroom import PodChange
+from foresize_forecast.resizing.refusals import after_acceptance, after_refusal
 from foresize_forecast.sizes import ContainerPolicy, QosClass, Size, WorkloadPolicy
-from foresize_forecast.state import Attempt
 
 TARGET = {"app": size(100, 146)}
 

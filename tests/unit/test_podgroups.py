@@ -13,9 +13,9 @@ from foresize.cluster.targets import Inventory, selected
 from foresize.cluster.workloads import Workload
 from foresize.config.policy import Policy, parse
 from foresize.reporting.records import object_name
-from foresize_forecast.runs_digest import PastRun
-from foresize_forecast.state import RunsKept, WorkloadState
-from foresize_forecast.stored import dump, load
+from foresize_forecast.deciding.state import RunsKept, WorkloadState
+from foresize_forecast.deciding.stored import dump, load
+from foresize_forecast.runs.digest import PastRun
 from objectserver import Objects
 
 Json = dict[str, Any]

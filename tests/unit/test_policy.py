@@ -12,9 +12,9 @@ import yaml
 from builders import mi
 from foresize.config.policy import DEFAULTS, Policy, PolicyProblem, parse
 from foresize.config.selecting import Ref, Target
-from foresize_forecast.consent import Consent
-from foresize_forecast.disruption import Disruption, Window
-from foresize_forecast.idle import IdleAction, IdlePolicy
+from foresize_forecast.moving.consent import Consent
+from foresize_forecast.moving.disruption import Disruption, Window
+from foresize_forecast.moving.idle import IdleAction, IdlePolicy
 from foresize_forecast.prometheus.source import Metric
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
 

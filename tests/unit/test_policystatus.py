@@ -15,15 +15,15 @@ from foresize.config.quantities import timestamp
 from foresize.reporting.forecasts import Look, status_of
 from foresize.reporting.policystatus import DAY_S, Findings, is_due, is_ready, of_findings, of_problem
 from foresize.reporting.records import REPORT_EVERY_S
+from foresize_forecast.deciding.state import Eviction, WorkloadState
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.node import Relief, Standing
 from foresize_forecast.node.demand import NOTHING
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill
 from foresize_forecast.prometheus import Refusal, RefusalKind
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
-from foresize_forecast.state import Eviction, WorkloadState
-from foresize_forecast.workload import Observation, review
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.workloads.review import Observation, review
 
 TEMPLATE = {"app": size(64, 128)}
 WEB = Workload("shop", "apps/v1", "Deployment", "web", "uid-web", {}, {}, TEMPLATE, QosClass.BURSTABLE, 2)

@@ -14,8 +14,8 @@ from builders import NOW_S, mi, size
 from foresize.config.quantities import timestamp
 from foresize.kube.kubeapi import ApiError, NotFound
 from foresize.reporting.records import REPORT_EVERY_S, Records, Subject, object_name
-from foresize_forecast.state import ContainerState, WorkloadState
-from foresize_forecast.stored import dump
+from foresize_forecast.deciding.state import ContainerState, WorkloadState
+from foresize_forecast.deciding.stored import dump
 from objectserver import Objects
 
 COLLECTION = "/apis/foresize.dev/v1alpha1/namespaces/shop/memoryforecasts"

@@ -19,14 +19,14 @@ from foresize.passes.refit import BATCH, RETRY_S, Forecasts
 from foresize.passes.tierrefit import Standing
 from foresize.sources.reader import FromPrometheus
 from foresize_forecast import prometheus
+from foresize_forecast.forecasting.jumps import STEPS, Jumps
+from foresize_forecast.forecasting.outlook import NoOutlook, Outlook
 from foresize_forecast.foresee import Wish
-from foresize_forecast.jumps import STEPS, Jumps
-from foresize_forecast.outlook import NoOutlook, Outlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill
 from foresize_forecast.prometheus import ContainerOfPod, Source
 from foresize_forecast.series import History
 from foresize_forecast.sizes import GIB, QosClass
+from foresize_forecast.sizing.plan import Forecasted
 from metricserver import Metrics
 
 INTERVAL_S = 1800.0

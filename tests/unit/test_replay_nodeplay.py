@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from builders import STEADY, forecasted
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.node import Demand, Part, demand
 from foresize_forecast.node.demand import DAY_S, HOUR_S, MISSES, STEP_S
-from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.replay.nodehours import Hour, Told, hour, in_hindsight, missed, packed
 from foresize_forecast.replay.nodeplay import Rule, moved, pressed, reserved, spread
 from foresize_forecast.replay.trace import Trace

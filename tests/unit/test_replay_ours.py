@@ -9,14 +9,14 @@ import pytest
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Wish, foresee
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.replay import ours
 from foresize_forecast.replay.ours import Foresize
 from foresize_forecast.replay.trace import Sizes, Trace, Track
 from foresize_forecast.series import FloatArray, History
 from foresize_forecast.sizes import GIB, ContainerPolicy, LimitStrategy, WorkloadPolicy
+from foresize_forecast.sizing.plan import Forecasted
 from replays import MIB, NAN, PER_DAY, STEP_S, trace
 
 HALF_A_DAY_S = 43_200

@@ -8,12 +8,21 @@ import numpy as np
 import pytest
 
 from builders import forecasted, mi, tail
-from foresize_forecast.backtest import backtested
+from foresize_forecast.forecasting.backtest import backtested
+from foresize_forecast.forecasting.jumps import (
+    NO_JUMPS,
+    PRIOR_DAY,
+    PRIOR_DAY_SHARES,
+    STEPS,
+    Jumps,
+    Kin,
+    pooled,
+    rises_above,
+)
+from foresize_forecast.forecasting.models.peaks import RecentPeak
 from foresize_forecast.foresee import Family, pool
-from foresize_forecast.jumps import NO_JUMPS, PRIOR_DAY, PRIOR_DAY_SHARES, STEPS, Jumps, Kin, pooled, rises_above
-from foresize_forecast.models.peaks import RecentPeak
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.series import ContainerKey, FloatArray, Grid, History
+from foresize_forecast.sizing.plan import Forecasted
 
 HOUR_S = 3600
 DAY = 24

@@ -11,13 +11,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, container, mi, recent, size
-from foresize_forecast.fast import Recent
+from foresize_forecast.deciding.fast import Recent
 from foresize_forecast.pods import ContainerView
-from foresize_forecast.runlive import request_now, usage_so_far
-from foresize_forecast.runs import RunHistory
-from foresize_forecast.runs import size as planned
-from foresize_forecast.runs_digest import Pace, digest
-from foresize_forecast.runs_plan import RunPlan
+from foresize_forecast.runs.attempt import RunPlan
+from foresize_forecast.runs.digest import Pace, digest
+from foresize_forecast.runs.nextrun import RunHistory
+from foresize_forecast.runs.nextrun import size as planned
+from foresize_forecast.workloads.runlive import request_now, usage_so_far
 
 PACE = Pace(60)
 RUN = [40.0] * 30 + [400.0] * 30

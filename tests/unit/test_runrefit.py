@@ -13,11 +13,11 @@ from foresize.config.policy import Policy, parse
 from foresize.passes.refit import Forecasts
 from foresize.passes.senses import Foreseen
 from foresize.sources.reader import FromPrometheus
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.runs_digest import PastRun
-from foresize_forecast.runs_plan import Basis
-from foresize_forecast.schedule import Schedule
-from foresize_forecast.state import RunsKept
+from foresize_forecast.deciding.state import RunsKept
+from foresize_forecast.forecasting.outlook import NoOutlook
+from foresize_forecast.runs.attempt import Basis
+from foresize_forecast.runs.digest import PastRun
+from foresize_forecast.runs.schedule import Schedule
 from metricserver import Metrics
 
 CRONJOB = ("shop", "CronJob/nightly")

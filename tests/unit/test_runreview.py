@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, container, mi, pod, recent, size
-from foresize_forecast.podroom import PodChange
+from foresize_forecast.deciding.state import RunsKept, WorkloadState
 from foresize_forecast.pods import Kill, PodView, Room
 from foresize_forecast.reasons import Reason
-from foresize_forecast.runreview import RunsKnown, review_runs, run_change, with_init
-from foresize_forecast.runs import RunHistory, upcoming
-from foresize_forecast.runs_digest import Pace, PastRun, RunDigest, digest
+from foresize_forecast.resizing.podroom import PodChange
+from foresize_forecast.runs.digest import Pace, PastRun, RunDigest, digest
+from foresize_forecast.runs.nextrun import RunHistory, upcoming
 from foresize_forecast.sizes import MIB, ContainerPolicy, LimitStrategy, QosClass, Size, WorkloadPolicy
-from foresize_forecast.state import RunsKept, WorkloadState
-from foresize_forecast.workload import Observation, Review
+from foresize_forecast.workloads.review import Observation, Review
+from foresize_forecast.workloads.runreview import RunsKnown, review_runs, run_change, with_init
 
 PACE = Pace(60)
 HOUR_S = 3600

@@ -10,9 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import mi
-from foresize_forecast.runs import RunHistory, judged, size
-from foresize_forecast.runs_digest import Pace, digest
-from foresize_forecast.runs_plan import Basis, RunPlan, after_failure, steady
+from foresize_forecast.runs.attempt import Basis, RunPlan, after_failure, steady
+from foresize_forecast.runs.digest import Pace, digest
+from foresize_forecast.runs.nextrun import RunHistory, judged, size
 from foresize_forecast.series import FloatArray
 
 PACE = Pace(10)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import mi
-from foresize_forecast.runs_digest import LEVELS, Pace, digest, filled, level_index, levels
+from foresize_forecast.runs.digest import LEVELS, Pace, digest, filled, level_index, levels
 
 PACE = Pace(10)
 

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from builders import mi
-from foresize_forecast.runs import RunHistory, size
-from foresize_forecast.runs_digest import Pace, digest
-from foresize_forecast.runs_plan import steady
+from foresize_forecast.runs.attempt import steady
+from foresize_forecast.runs.digest import Pace, digest
+from foresize_forecast.runs.nextrun import RunHistory, size
 from foresize_forecast.series import FloatArray
 
 PACE = Pace(10)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresize_forecast.headroom import headroom
+from foresize_forecast.runs.headroom import headroom
 from foresize_forecast.series import FloatArray
 
 

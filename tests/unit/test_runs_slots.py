@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from builders import mi
-from foresize_forecast.headroom import KILL_PRICE
-from foresize_forecast.runs import RunHistory, size, upcoming
-from foresize_forecast.runs_digest import Pace, RunDigest, digest
-from foresize_forecast.runs_slots import alike
-from foresize_forecast.schedule import Schedule
+from foresize_forecast.runs.digest import Pace, RunDigest, digest
+from foresize_forecast.runs.headroom import KILL_PRICE
+from foresize_forecast.runs.nextrun import RunHistory, size, upcoming
+from foresize_forecast.runs.schedule import Schedule
+from foresize_forecast.runs.slots import alike
 
 PACE = Pace(10)
 DAY_S = 86_400

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 
 from builders import NOW_S, forecasted, mi
-from foresize_forecast.plan import Plan, Step
 from foresize_forecast.pods import Room
-from foresize_forecast.savings import Share, planned_mean_bytes, total
 from foresize_forecast.sizes import ContainerPolicy
+from foresize_forecast.sizing.plan import Plan, Step
+from foresize_forecast.workloads.savings import Share, planned_mean_bytes, total
 
 
 def test_the_sum_counts_each_pod() -> None:

@@ -9,11 +9,20 @@ import numpy as np
 import pytest
 
 from builders import NOW_S, STEP_S, forecasted, mi
-from foresize_forecast.idle import Doing, IdleAction, Idleness, IdlePolicy
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.scaletozero import OWNERS_DAY_S, PAUSE_S, Decision, Seen, Step, decided, needed_at_s, with_naps
+from foresize_forecast.deciding.state import Sleep, SleepPhase
+from foresize_forecast.forecasting.outlook import NoOutlook
+from foresize_forecast.moving.idle import Doing, IdleAction, Idleness, IdlePolicy
+from foresize_forecast.moving.scaletozero import (
+    OWNERS_DAY_S,
+    PAUSE_S,
+    Decision,
+    Seen,
+    Step,
+    decided,
+    needed_at_s,
+    with_naps,
+)
 from foresize_forecast.series import ContainerKey, Grid, History
-from foresize_forecast.state import Sleep, SleepPhase
 
 FLAT = {"app": forecasted([50.0] * 24)}
 RISES = {"app": forecasted([50.0] * 12 + [200.0] * 12)}

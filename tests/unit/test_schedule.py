@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from foresize_forecast.schedule import Schedule
+from foresize_forecast.runs.schedule import Schedule
 
 HOUR_S, DAY_S = 3600, 86_400
 

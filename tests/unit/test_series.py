@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foresize_forecast.quantile import row_medians, row_quantiles
+from foresize_forecast.forecasting.quantile import row_medians, row_quantiles
 from foresize_forecast.series import ContainerKey, Grid, History, peaks
 
 NAN = np.nan

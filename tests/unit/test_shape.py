@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from foresize_forecast.outlook import Shape, ShapeKind
+from foresize_forecast.forecasting.outlook import Shape, ShapeKind
+from foresize_forecast.forecasting.shape import concordance, shapes
 from foresize_forecast.series import ContainerKey, FloatArray, Grid, History
-from foresize_forecast.shape import concordance, shapes
 
 MIB = 1 << 20
 STEP_S = 300

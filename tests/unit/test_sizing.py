@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from builders import NOW_S, STEP_S, forecasted, mi, size, tail
-from foresize_forecast.jumps import PRIOR
-from foresize_forecast.plan import Plan, Step
+from foresize_forecast.forecasting.jumps import PRIOR
 from foresize_forecast.sizes import GIB, ContainerPolicy, LimitStrategy, Size
-from foresize_forecast.sizing import headroom, kill_cost_bytes, wanted
+from foresize_forecast.sizing.plan import Plan, Step
+from foresize_forecast.sizing.wanted import headroom, kill_cost_bytes, wanted
 
 POLICY = ContainerPolicy(limit_headroom=0.25)
 TIED = ContainerPolicy(limit=LimitStrategy.EQUAL_REQUEST)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from builders import mi
-from foresize_forecast.skew import Hot, hottest
+from foresize_forecast.forecasting.skew import Hot, hottest
 
 
 def found(*usage_mib: float) -> Hot | None:

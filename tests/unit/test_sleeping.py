@@ -12,8 +12,8 @@ from builders import NOW_S, container, forecasted, pod, size
 from foresize.config.settings import Settings
 from foresize.passes.senses import Foreseen
 from foresize.reporting.forecasts import Look, status_of
-from foresize_forecast.idle import Activity
-from foresize_forecast.state import SleepPhase
+from foresize_forecast.deciding.state import SleepPhase
+from foresize_forecast.moving.idle import Activity
 from objectserver import Objects
 from stage import FORECAST, POLICY, Stage, deployment, policy, staged
 

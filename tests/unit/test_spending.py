@@ -1,6 +1,6 @@
 from foresize.kube.spending import Spending
-from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import ContainerView, PodView, Room
+from foresize_forecast.resizing.podroom import PodChange
 from foresize_forecast.sizes import MIB, QosClass, Size
 
 ROOM = Room(node_free_bytes=100 * MIB, quota_request_free_bytes=50 * MIB, quota_limit_free_bytes=None)

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, container, forecasted, mi, pod, size
-from foresize_forecast import ladder
+from foresize_forecast.deciding import ladder
+from foresize_forecast.deciding.stalls import NO_RATES, RATE_S, STALLED_SHARE, WATCH_S, Rates, Waiting, stall
+from foresize_forecast.deciding.state import ContainerState, WorkloadState
+from foresize_forecast.deciding.stored import dump, load
 from foresize_forecast.reasons import Reason
 from foresize_forecast.sizes import QosClass, WorkloadPolicy
-from foresize_forecast.stalls import NO_RATES, RATE_S, STALLED_SHARE, WATCH_S, Rates, Waiting, stall
-from foresize_forecast.state import ContainerState, WorkloadState
-from foresize_forecast.stored import dump, load
-from foresize_forecast.workload import Observation, Review, review
+from foresize_forecast.workloads.review import Observation, Review, review
 
 LOWERED_S = NOW_S - 400.0
 LOWERED = ContainerState(target=size(60, 100), limit_changed_at_s=LOWERED_S, limit_before_lowering=mi(200))

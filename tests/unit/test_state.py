@@ -9,9 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import size
-from foresize_forecast.pods import Kill
-from foresize_forecast.reasons import Reason
-from foresize_forecast.state import (
+from foresize_forecast.deciding.state import (
     Attempt,
     Change,
     ContainerState,
@@ -22,7 +20,9 @@ from foresize_forecast.state import (
     Wait,
     WorkloadState,
 )
-from foresize_forecast.stored import dump, load
+from foresize_forecast.deciding.stored import dump, load
+from foresize_forecast.pods import Kill
+from foresize_forecast.reasons import Reason
 
 moments = st.floats(0, 2e9)
 sizes = st.builds(lambda request, more: size(request, request + more), st.integers(0, 999), st.integers(0, 999))

@@ -10,13 +10,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from builders import NOW_S, mi, size
-from foresize_forecast.podchange import Proven
+from foresize_forecast.deciding.state import TemplateWrite, WorkloadState
+from foresize_forecast.deciding.stored import dump, load
 from foresize_forecast.pods import Room
 from foresize_forecast.reasons import Obstacle
+from foresize_forecast.resizing.podchange import Proven
+from foresize_forecast.resizing.templateplan import (
+    COOLDOWN_S,
+    NOTHING,
+    RETRY_S,
+    Held,
+    TemplateNeeds,
+    TemplatePlan,
+    planned,
+)
 from foresize_forecast.sizes import ContainerPolicy, QosClass, Size
-from foresize_forecast.state import TemplateWrite, WorkloadState
-from foresize_forecast.stored import dump, load
-from foresize_forecast.templateplan import COOLDOWN_S, NOTHING, RETRY_S, Held, TemplateNeeds, TemplatePlan, planned
 
 DAY = 86_400
 

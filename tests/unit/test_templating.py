@@ -15,10 +15,10 @@ from foresize.kube.lease import Fence
 from foresize.passes.managed import Managed
 from foresize.passes.senses import Senses
 from foresize.reporting.forecasts import Look
-from foresize_forecast.disruption import Disruption, Window, no_rollout
+from foresize_forecast.deciding.state import TemplateWrite
+from foresize_forecast.moving.disruption import Disruption, Window, no_rollout
 from foresize_forecast.reasons import Blocked, Obstacle
-from foresize_forecast.state import TemplateWrite
-from foresize_forecast.templateplan import NOTHING, Held
+from foresize_forecast.resizing.templateplan import NOTHING, Held
 from objectserver import Objects
 from stage import FORECAST, Stage, deployment, policy, staged
 

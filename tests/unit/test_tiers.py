@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from foresize_forecast.forecasting.tiers import Level, names, tiers
 from foresize_forecast.sizes import MIB
-from foresize_forecast.tiers import Level, names, tiers
 
 DAYS = 7.0
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from builders import NOW_S, container, evidence, forecasted, mi, pod, size
-from foresize_forecast.decide import decide
-from foresize_forecast.podchange import PodNeeds, Proven, change
-from foresize_forecast.podroom import PodChange
+from foresize_forecast.deciding.decide import decide
+from foresize_forecast.deciding.state import ContainerState
 from foresize_forecast.pods import Kill, Room
 from foresize_forecast.reasons import Reason
+from foresize_forecast.resizing.podchange import PodNeeds, Proven, change
+from foresize_forecast.resizing.podroom import PodChange
 from foresize_forecast.sizes import ContainerPolicy, WorkloadPolicy
-from foresize_forecast.state import ContainerState
 
 
 def test_a_limit_that_comes_down_takes_no_request_with_it() -> None:

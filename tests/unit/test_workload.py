@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 
 from builders import NOW_S, container, forecasted, mi, pod, recent, size
-from foresize_forecast.podroom import PodChange, within_room
+from foresize_forecast.deciding.state import Attempt, WorkloadState
 from foresize_forecast.pods import Kill, Room
 from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.resizing.podroom import PodChange, within_room
 from foresize_forecast.sizes import ContainerPolicy, QosClass, WorkloadPolicy
-from foresize_forecast.state import Attempt, WorkloadState
-from foresize_forecast.workload import Observation, creation_sizes, pod_change, proven, review
+from foresize_forecast.workloads.review import Observation, creation_sizes, pod_change, proven, review
 
 HOUR_S, DAY_S = 3600, 86_400
 FORECASTS = {"app": forecasted([140.0] * 12)}

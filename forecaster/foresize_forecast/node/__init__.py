@@ -4,7 +4,7 @@ A node's demand is the sum of its pods' forecasts, with quantiles of the sum (`d
 short, and no more of them than needed, is `relief`; what became of earlier forecasts corrects the next (`hindsight`).
 """
 
-from foresize_forecast.consent import Consent
+from foresize_forecast.moving.consent import Consent
 from foresize_forecast.node.demand import Demand, Part, demand, flat, foreseen
 from foresize_forecast.node.hindsight import Hindsight, Seen, watched
 from foresize_forecast.node.relief import Leaving, Relief, Standing, Tenant, relief

@@ -14,9 +14,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foresize_forecast.jumps import GROWTHS, OFFSET_BYTES, PRIOR, PRIOR_DAY, Tail
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.forecasting.jumps import GROWTHS, OFFSET_BYTES, PRIOR, PRIOR_DAY, Tail
 from foresize_forecast.series import FloatArray
+from foresize_forecast.sizing.plan import Forecasted
 
 STEP_S = 1800
 """Levels are known by the hour; half of that keeps the end of one apart from the begin of the next."""

@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from foresize_forecast.consent import Consent
+from foresize_forecast.moving.consent import Consent
 from foresize_forecast.node.demand import DAY_S, HOUR_S, Demand, Part, demand
 from foresize_forecast.node.hindsight import Hindsight, Sums, corrected
 from foresize_forecast.pods import PodView

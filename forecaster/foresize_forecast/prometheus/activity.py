@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from foresize_forecast.idle import Activity
+from foresize_forecast.moving.idle import Activity
 from foresize_forecast.prometheus.history import REAL_CONTAINERS
 from foresize_forecast.prometheus.promql import Matcher, one_of, quoted, selector
 from foresize_forecast.prometheus.source import Metric, Refusal, RefusalKind, Source

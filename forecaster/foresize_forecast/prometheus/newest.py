@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from foresize_forecast.fast import Recent
+from foresize_forecast.deciding.fast import Recent
 from foresize_forecast.prometheus.history import REAL_CONTAINERS
 from foresize_forecast.prometheus.promql import Matcher, one_of, quoted
 from foresize_forecast.prometheus.samples import ContainerOfPod, Samples, container_of, read_samples

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foresize_forecast.forecasting.tiers import Level, Tier, tiers
 from foresize_forecast.prometheus.rows import Row, Rows
 from foresize_forecast.prometheus.samples import Samples
 from foresize_forecast.series import FloatArray, Grid, peaks
-from foresize_forecast.tiers import Level, Tier, tiers
 
 DAY_S = 86_400
 WORTH = 0.1

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 import numpy as np
 
 from foresize_forecast.prometheus.samples import Samples
-from foresize_forecast.runs_digest import Pace, PastRun, RunDigest, digest
+from foresize_forecast.runs.digest import Pace, PastRun, RunDigest, digest
 from foresize_forecast.series import FloatArray, Grid, IntArray
 
 STEP_S = 60

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from foresize_forecast.deciding.stalls import NO_RATES, RATE_S, WATCH_S, Rates, Waiting
 from foresize_forecast.prometheus.promql import Matcher, one_of, selector
 from foresize_forecast.prometheus.samples import ContainerOfPod, Samples, by_container, read_samples
 from foresize_forecast.prometheus.source import Refusal, Source
 from foresize_forecast.prometheus.wire import Connection
-from foresize_forecast.stalls import NO_RATES, RATE_S, WATCH_S, Rates, Waiting
 
 STALLED = "container_pressure_memory_stalled_seconds_total"
 """cAdvisor's, from Kubernetes 1.34 on where the kernel measures pressure."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from foresize_forecast.forecasting import Question
+from foresize_forecast.forecasting.forecast import Question
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Wish, foresee
-from foresize_forecast.outlook import NoOutlook
 from foresize_forecast.replay.tally import DAY_S, warmup_columns
 from foresize_forecast.replay.trace import Trace
 from foresize_forecast.series import ContainerKey, Grid, History, IntArray, PerContainerAndTime

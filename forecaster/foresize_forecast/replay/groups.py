@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from foresize_forecast.forecasting.shape import shapes
 from foresize_forecast.replay.tally import DAY_S, warmup_columns
 from foresize_forecast.replay.trace import Trace
 from foresize_forecast.series import BoolArray, ContainerKey, FloatArray, History, PerContainer
-from foresize_forecast.shape import shapes
 
 SEASONAL_ACF = 0.5
 """Autocorrelation at one day above which a series is called seasonal by it."""

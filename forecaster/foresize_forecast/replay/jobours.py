@@ -6,13 +6,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from foresize_forecast.headroom import KILL_PRICE
 from foresize_forecast.replay.jobpeers import PIECES, Attempt
 from foresize_forecast.replay.jobruns import Job
-from foresize_forecast.runs import RunHistory, judged, size
-from foresize_forecast.runs_digest import REACT_S, Pace, RunDigest, digest
-from foresize_forecast.runs_plan import RunPlan, after_failure, steady
-from foresize_forecast.runs_slots import HOUR_S
+from foresize_forecast.runs.attempt import RunPlan, after_failure, steady
+from foresize_forecast.runs.digest import REACT_S, Pace, RunDigest, digest
+from foresize_forecast.runs.headroom import KILL_PRICE
+from foresize_forecast.runs.nextrun import RunHistory, judged, size
+from foresize_forecast.runs.slots import HOUR_S
 from foresize_forecast.series import FloatArray, IntArray
 
 OURS = "foresize"

@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar
 import numpy as np
 
 from foresize_forecast.replay.jobruns import Job
-from foresize_forecast.runs_digest import filled
+from foresize_forecast.runs.digest import filled
 from foresize_forecast.series import FloatArray, IntArray
 
 Learnt = TypeVar("Learnt")

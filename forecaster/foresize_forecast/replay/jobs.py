@@ -13,8 +13,8 @@ from foresize_forecast.replay.jobours import OURS, Foresize
 from foresize_forecast.replay.jobpeers import PIECES, Attempt, JobSizer, peers
 from foresize_forecast.replay.jobruns import Job, read
 from foresize_forecast.replay.trace import Told
-from foresize_forecast.runs import MIN_RUNS
-from foresize_forecast.runs_digest import filled
+from foresize_forecast.runs.digest import filled
+from foresize_forecast.runs.nextrun import MIN_RUNS
 
 MOST_ATTEMPTS = 60
 AGAINST = ("k-Segments selective", "k-Segments partial", "KS+")

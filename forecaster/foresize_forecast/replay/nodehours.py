@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.node.demand import DAY_S, HOUR_S, MISSES, Demand, Part, demand, foreseen
 from foresize_forecast.node.hindsight import NOTHING_SEEN, corrected
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.replay.nodes import ALLOCATABLE, first_fit, in_order
 from foresize_forecast.replay.trace import Trace
 from foresize_forecast.series import FloatArray, IntArray
+from foresize_forecast.sizing.plan import Forecasted
 
 RECENT_S = 300
 """What was measured in so many seconds runs."""

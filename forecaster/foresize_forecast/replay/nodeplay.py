@@ -17,7 +17,7 @@ from foresize_forecast.replay.nodehours import Hour, packed
 from foresize_forecast.replay.nodes import ALLOCATABLE, PRESSURE
 from foresize_forecast.replay.trace import Trace
 from foresize_forecast.series import FloatArray, IntArray
-from foresize_forecast.sizing import with_reserve
+from foresize_forecast.sizing.wanted import with_reserve
 
 RISK = 0.05
 """The operator's own, of those that are idle."""

@@ -11,28 +11,28 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from foresize_forecast import fast, ladder
-from foresize_forecast.choices import (
+from foresize_forecast.deciding import fast, ladder
+from foresize_forecast.deciding.choices import (
     AMPLE_COOLDOWNS,
     LEAST_DECREASE_BYTES,
     REQUEST_HEADROOM,
     REQUEST_TOLERANCE,
     Evidence,
 )
-from foresize_forecast.decide import Verdict, decide
-from foresize_forecast.forecasting import Question
+from foresize_forecast.deciding.decide import Verdict, decide
+from foresize_forecast.deciding.state import ContainerState
+from foresize_forecast.forecasting.forecast import Question
+from foresize_forecast.forecasting.jumps import HOUR_S
+from foresize_forecast.forecasting.levels import starting
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Family, Wish, foresee, pool
-from foresize_forecast.jumps import HOUR_S
-from foresize_forecast.levels import starting
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill, Room
 from foresize_forecast.reasons import Reason
 from foresize_forecast.replay.trace import Sizes, Told, Trace, Track, first_sizes
 from foresize_forecast.series import BoolArray, ContainerKey, FloatArray, History
 from foresize_forecast.sizes import KIB, ContainerPolicy, LimitStrategy, Size, WorkloadPolicy
-from foresize_forecast.sizing import kill_cost_bytes, with_reserve
-from foresize_forecast.state import ContainerState
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.sizing.wanted import kill_cost_bytes, with_reserve
 
 NOT_YET = NoOutlook("NotForecastYet", "its first forecast is on the way")
 

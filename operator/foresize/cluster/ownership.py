@@ -9,8 +9,8 @@ from typing import Any
 from foresize.cluster.managedfields import JOB_TEMPLATE, TEMPLATE, memory_writers
 from foresize.config.quantities import memory_bytes
 from foresize.kube.kubeapi import MANAGER
+from foresize_forecast.resizing.templateplan import NOTHING, Held
 from foresize_forecast.sizes import Size
-from foresize_forecast.templateplan import NOTHING, Held
 
 BEFORE = "foresize.dev/template-before"
 """Annotation with what another had written where a policy forced its way: the way back, also without the policy."""

@@ -13,8 +13,8 @@ from foresize.cluster.workloads import GROUP, Workload, group, may_be_grouped, t
 from foresize.config.labels import matches
 from foresize.config.policy import Policy
 from foresize.kube.kubeapi import Api, Forbidden
+from foresize_forecast.deciding.state import RunsKept, WorkloadState
 from foresize_forecast.sizes import QosClass, Size
-from foresize_forecast.state import RunsKept, WorkloadState
 
 logger = logging.getLogger(__name__)
 

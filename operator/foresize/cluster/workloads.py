@@ -14,9 +14,9 @@ from kubernetes.utils import parse_quantity
 from foresize.cluster import ownership
 from foresize.cluster.managedfields import replicas_writer
 from foresize.config.quantities import memory_bytes
-from foresize_forecast.schedule import Schedule
+from foresize_forecast.resizing.templateplan import NOTHING, Held
+from foresize_forecast.runs.schedule import Schedule
 from foresize_forecast.sizes import QosClass, Size
-from foresize_forecast.templateplan import NOTHING, Held
 
 IGNORE = "foresize.dev/ignore"
 EVICT = "foresize.dev/evict"

@@ -15,12 +15,12 @@ from foresize.commands.plot import drawn
 from foresize.config.durations import duration
 from foresize.config.quantities import instant_s, memory_bytes, people
 from foresize.config.words import plain
-from foresize_forecast.forecasting import Tried
+from foresize_forecast.forecasting.forecast import Tried
 from foresize_forecast.replay.reportcurves import Curve, svg
 from foresize_forecast.replay.reportpage import card, heading, legend, page
 from foresize_forecast.replay.reportpage import table as html_table
-from foresize_forecast.savings import WhatIf
 from foresize_forecast.series import FloatArray
+from foresize_forecast.workloads.savings import WhatIf
 
 Json = dict[str, Any]
 LEGEND = (

@@ -12,13 +12,13 @@ from foresize.commands.surroundings import Place, look, within_reach
 from foresize.config.settings import SettingsProblem
 from foresize.kube.kubeapi import Api, ApiError
 from foresize.passes.refit import request_of
-from foresize_forecast.forecasting import Question, Tried, tried
+from foresize_forecast.forecasting.forecast import Question, Tried, tried
 from foresize_forecast.foresee import Wish, foresee
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.prometheus import grid_until, history
 from foresize_forecast.series import FloatArray, Grid, History
 from foresize_forecast.sizes import ContainerPolicy
-from foresize_forecast.sizing import kill_cost_bytes
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.sizing.wanted import kill_cost_bytes
 
 NO_SOURCE = "no Prometheus is known: give its address with --prometheus, or the operator's namespace"
 RUNS = "its pods are runs: their peaks are read one by one, not as a curve (docs/how-it-sizes-jobs.md)"

@@ -25,7 +25,7 @@ from foresize.commands.surroundings import Place
 from foresize.config.words import plain
 from foresize.kube.kubeapi import ApiError, connect
 from foresize_forecast.replay.reportpage import page
-from foresize_forecast.savings import WhatIf, what_if
+from foresize_forecast.workloads.savings import WhatIf, what_if
 
 LEAST_OVERRUN, MOST_OVERRUN = 0.001, 0.2
 KEPT_S = 60.0

@@ -18,9 +18,9 @@ from foresize.commands.touched import all_touched, named
 from foresize.kube.kubeapi import Api, ApiError, connect
 from foresize.kube.lease import KILL_SWITCH, Fence
 from foresize.reporting.events import Events
-from foresize_forecast.giveback import given_back
-from foresize_forecast.podroom import PodChange
 from foresize_forecast.reasons import Blocked
+from foresize_forecast.resizing.giveback import given_back
+from foresize_forecast.resizing.podroom import PodChange
 
 NOTICE_DEADLINE_S = 120.0
 """An operator notices an opt-out with its next inventory, every 60 s by default, and all else with its next pass."""

@@ -22,11 +22,11 @@ from foresize.passes.managed import owns
 from foresize.reporting import events
 from foresize.reporting.events import Events
 from foresize.reporting.records import Records
-from foresize_forecast.giveback import given_back
-from foresize_forecast.podchange import what_is_in_force
-from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import PodView, ResizePhase
 from foresize_forecast.reasons import Blocked
+from foresize_forecast.resizing.giveback import given_back
+from foresize_forecast.resizing.podchange import what_is_in_force
+from foresize_forecast.resizing.podroom import PodChange
 from foresize_forecast.sizes import Size
 
 RESIZE_DEADLINE_S = 30.0

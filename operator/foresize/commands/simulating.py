@@ -19,8 +19,8 @@ from foresize.passes.managed import Managed
 from foresize.passes.rehearsal import Rehearsed, rehearse
 from foresize.reporting.forecasts import Look, present, status_of, wanted
 from foresize.reporting.parties import parties
-from foresize_forecast.plan import Forecasted
-from foresize_forecast.savings import Share, Total, planned_mean_bytes, total
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.workloads.savings import Share, Total, planned_mean_bytes, total
 
 Json = dict[str, Any]
 NO_SOURCE = "no Prometheus is known: give its address with --prometheus, or the operator's namespace"

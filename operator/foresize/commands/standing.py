@@ -14,7 +14,7 @@ from foresize.cluster.workloads import scheduled
 from foresize.config.quantities import instant_s, memory_bytes, quantity, timestamp
 from foresize.kube.kubeapi import ApiError, connect
 from foresize.reporting.records import API_VERSION
-from foresize_forecast.savings import Share, Total, total
+from foresize_forecast.workloads.savings import Share, Total, total
 
 Json = dict[str, Any]
 KILLS_LOOKED_AT_S = 7 * 86_400.0

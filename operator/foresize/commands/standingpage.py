@@ -15,7 +15,7 @@ from foresize.config.quantities import people, timestamp
 from foresize.config.words import plain
 from foresize_forecast.replay.reportpage import Ready, card, heading, page
 from foresize_forecast.replay.reportpage import table as html_table
-from foresize_forecast.savings import Total
+from foresize_forecast.workloads.savings import Total
 
 WIDTH, HEIGHT = 860, 18
 MOST_BARS = 40

@@ -6,8 +6,8 @@ import re
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from foresize.config.fields import Fields, Invalid
-from foresize_forecast.disruption import EVERY_DAY, Disruption, Window
-from foresize_forecast.idle import IdleAction, IdlePolicy
+from foresize_forecast.moving.disruption import EVERY_DAY, Disruption, Window
+from foresize_forecast.moving.idle import IdleAction, IdlePolicy
 
 MOST_WINDOWS = 16
 TIME = re.compile(r"([01][0-9]|2[0-3]):[0-5][0-9]")

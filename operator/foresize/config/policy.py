@@ -16,9 +16,9 @@ from foresize.config.disruptions import LEAK_ACTIONS, disruption, idle
 from foresize.config.durations import duration
 from foresize.config.fields import Fields, Invalid
 from foresize.config.selecting import ANY, NAME, Target, selector, target
-from foresize_forecast.consent import Consent
-from foresize_forecast.disruption import Disruption
-from foresize_forecast.idle import IdleAction, IdlePolicy
+from foresize_forecast.moving.consent import Consent
+from foresize_forecast.moving.disruption import Disruption
+from foresize_forecast.moving.idle import IdleAction, IdlePolicy
 from foresize_forecast.prometheus.source import Metric
 from foresize_forecast.sizes import ContainerPolicy, LimitStrategy, WorkloadPolicy
 

@@ -11,8 +11,8 @@ from foresize.config.quantities import quantity
 from foresize.doors.refused import Refused
 from foresize.kube.kubeapi import Api, ApiError, NotFound
 from foresize.kube.lease import Fence
-from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import ContainerView, PodView
+from foresize_forecast.resizing.podroom import PodChange
 from foresize_forecast.sizes import Size
 
 

@@ -17,8 +17,8 @@ from foresize.config.quantities import quantity
 from foresize.doors.refused import Refused
 from foresize.kube.kubeapi import MANAGER, Api, ApiError, NotFound
 from foresize.kube.lease import Fence
+from foresize_forecast.resizing.templateplan import NOTHING
 from foresize_forecast.sizes import Size
-from foresize_forecast.templateplan import NOTHING
 
 APPLY = "application/apply-patch+yaml"
 JSON_PATCH = "application/json-patch+json"

@@ -16,10 +16,10 @@ from typing import Protocol
 
 import numpy as np
 
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Wish, foresee
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.series import History
+from foresize_forecast.sizing.plan import Forecasted
 
 logger = logging.getLogger(__name__)
 

@@ -6,8 +6,8 @@ from collections import Counter
 from dataclasses import dataclass, field, replace
 from threading import Lock
 
-from foresize_forecast.podroom import PodChange
 from foresize_forecast.pods import PodView, Room
+from foresize_forecast.resizing.podroom import PodChange
 
 MOST_RESIZES = 100
 """Pods of one workload that one look resizes. At ten writes a second nothing else in the cluster waits for them, a kill

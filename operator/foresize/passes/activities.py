@@ -10,7 +10,7 @@ from dataclasses import replace
 from foresize.passes.managed import Managed
 from foresize.passes.senses import Senses
 from foresize.sources.reader import Reader
-from foresize_forecast.idle import Activity
+from foresize_forecast.moving.idle import Activity
 
 logger = logging.getLogger(__name__)
 

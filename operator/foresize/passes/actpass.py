@@ -48,7 +48,7 @@ from foresize.reporting.exports import forget
 from foresize.reporting.forecasts import Look
 from foresize.reporting.records import Records
 from foresize.sources.reader import Reader
-from foresize_forecast import breaker, ladder
+from foresize_forecast.deciding import breaker, ladder
 from foresize_forecast.pods import PodView
 from foresize_forecast.prometheus import NewestSamples
 

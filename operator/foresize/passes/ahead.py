@@ -19,8 +19,9 @@ from foresize.passes.moving import Mover
 from foresize.reporting.exports import show
 from foresize.reporting.forecasts import Look
 from foresize.sources.reader import Reader
-from foresize_forecast.consent import Consent
-from foresize_forecast.moves import Cause, Wish
+from foresize_forecast.forecasting.outlook import NoOutlook
+from foresize_forecast.moving.consent import Consent
+from foresize_forecast.moving.moves import Cause, Wish
 from foresize_forecast.node import (
     Hindsight,
     Leaving,
@@ -37,11 +38,10 @@ from foresize_forecast.node import (
 )
 from foresize_forecast.node.demand import DAY_S, HOUR_S
 from foresize_forecast.node.relief import IDLE_RISK
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import PodView
 from foresize_forecast.prometheus import Refusal
 from foresize_forecast.reasons import Obstacle
+from foresize_forecast.sizing.plan import Forecasted
 
 logger = logging.getLogger(__name__)
 

@@ -25,18 +25,18 @@ from foresize.reporting.events import Events
 from foresize.reporting.events import pod as regarding
 from foresize.reporting.forecasts import Look, status_of
 from foresize.reporting.records import Records
-from foresize_forecast.apart import review_apart
-from foresize_forecast.idle import Idleness, pod_idleness
-from foresize_forecast.moves import wishes
-from foresize_forecast.podchange import attempt, way_back
-from foresize_forecast.podroom import PodChange
+from foresize_forecast.deciding.state import Attempt, WorkloadState
+from foresize_forecast.moving.idle import Idleness, pod_idleness
+from foresize_forecast.moving.moves import wishes
 from foresize_forecast.pods import PodView, ResizePhase
 from foresize_forecast.reasons import Blocked, Obstacle
-from foresize_forecast.refusals import after_acceptance, after_refusal, refusal
-from foresize_forecast.runreview import review_runs, run_change, with_init
+from foresize_forecast.resizing.podchange import attempt, way_back
+from foresize_forecast.resizing.podroom import PodChange
+from foresize_forecast.resizing.refusals import after_acceptance, after_refusal, refusal
 from foresize_forecast.sizes import Size, WorkloadPolicy
-from foresize_forecast.state import Attempt, WorkloadState
-from foresize_forecast.workload import Observation, Review, pod_change, review
+from foresize_forecast.workloads.apart import review_apart
+from foresize_forecast.workloads.review import Observation, Review, pod_change, review
+from foresize_forecast.workloads.runreview import review_runs, run_change, with_init
 
 logger = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 from foresize.passes.managed import Managed
 from foresize.passes.senses import Senses
-from foresize_forecast.budget import Need, need, shares, total
+from foresize_forecast.deciding.state import WorkloadState
 from foresize_forecast.pods import PodView
-from foresize_forecast.state import WorkloadState
+from foresize_forecast.workloads.budget import Need, need, shares, total
 
 Key = tuple[str, str]
 

@@ -9,10 +9,10 @@ from foresize.config.quantities import memory_bytes
 from foresize.doors.admission import Admission
 from foresize.passes.managed import Managed
 from foresize.reporting.forecasts import Look
-from foresize_forecast.disruption import REST_S, Crew
-from foresize_forecast.idle import IdleAction
-from foresize_forecast.makeroom import IDLE_REST_S, making_room, without_room
-from foresize_forecast.moves import Cause, Wish, born
+from foresize_forecast.moving.disruption import REST_S, Crew
+from foresize_forecast.moving.idle import IdleAction
+from foresize_forecast.moving.makeroom import IDLE_REST_S, making_room, without_room
+from foresize_forecast.moving.moves import Cause, Wish, born
 from foresize_forecast.sizes import Size
 
 Key = tuple[str, str]

@@ -11,9 +11,9 @@ from foresize.config.quantities import memory_bytes
 from foresize.doors.admission import Entry, Owner
 from foresize.passes.managed import Managed
 from foresize.reporting.forecasts import Look
-from foresize_forecast.bounds import clamp
 from foresize_forecast.sizes import ContainerPolicy, Size
-from foresize_forecast.workload import creation_sizes, proven
+from foresize_forecast.sizing.bounds import clamp
+from foresize_forecast.workloads.review import creation_sizes, proven
 
 Json = dict[str, Any]
 Key = tuple[str, str]

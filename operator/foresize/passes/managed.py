@@ -12,10 +12,10 @@ from foresize.cluster.workloads import BUILT_IN_VERSION, POD, TEMPLATED, Workloa
 from foresize.config.labels import matches
 from foresize.config.policy import Policy
 from foresize.reporting.records import Subject
-from foresize_forecast.disruption import Crew
+from foresize_forecast.forecasting.tiers import names
+from foresize_forecast.moving.disruption import Crew
 from foresize_forecast.pods import PodView, Room
 from foresize_forecast.sizes import QosClass, Size
-from foresize_forecast.tiers import names
 
 KEPT_S = 7 * 86_400.0
 """A MemoryForecast is kept this long after its workload has gone: what kills taught survives a recreation."""

@@ -25,12 +25,12 @@ from foresize.reporting.events import pod as regarding
 from foresize.reporting.exports import show
 from foresize.reporting.forecasts import Look
 from foresize.reporting.records import Records
-from foresize_forecast.disruption import Allowance, Held, Past, in_vain, never, not_now, rested, unsettled
-from foresize_forecast.moves import ANYWAY, Cause, no_better
-from foresize_forecast.pauses import doubling_s
+from foresize_forecast.deciding.state import Eviction
+from foresize_forecast.moving.disruption import Allowance, Held, Past, in_vain, never, not_now, rested, unsettled
+from foresize_forecast.moving.moves import ANYWAY, Cause, no_better
 from foresize_forecast.placement import Board, Fit, NoPlace, Place, Seat, place
 from foresize_forecast.reasons import Blocked
-from foresize_forecast.state import Eviction
+from foresize_forecast.resizing.pauses import doubling_s
 
 logger = logging.getLogger(__name__)
 

@@ -19,10 +19,11 @@ from foresize.passes.runrefit import init_known, runs_foreseen
 from foresize.passes.senses import Foreseen, over, with_tails
 from foresize.passes.tierrefit import Standing, is_divisible, tiers_foreseen
 from foresize.sources.reader import Reader
-from foresize_forecast.forecasting import Question
+from foresize_forecast.deciding.state import RunsKept, Sleep
+from foresize_forecast.forecasting.forecast import Question
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.foresee import Family, Wish, pool
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.moving.scaletozero import with_naps
 from foresize_forecast.pods import Kill
 from foresize_forecast.prometheus import (
     ContainerOfPod,
@@ -35,10 +36,9 @@ from foresize_forecast.prometheus import (
 )
 from foresize_forecast.prometheus.promql import one_of
 from foresize_forecast.prometheus.source import RefusalKind
-from foresize_forecast.scaletozero import with_naps
 from foresize_forecast.series import ContainerKey, PerContainer
-from foresize_forecast.sizing import kill_cost_bytes
-from foresize_forecast.state import RunsKept, Sleep
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.sizing.wanted import kill_cost_bytes
 
 logger = logging.getLogger(__name__)
 

@@ -8,15 +8,15 @@ from collections.abc import Mapping
 from foresize.cluster.guard import Assignment
 from foresize.cluster.workloads import Workload
 from foresize.passes.senses import Foreseen
-from foresize_forecast.outlook import NoOutlook
+from foresize_forecast.deciding.state import RUNS_KEPT, RunsKept
+from foresize_forecast.forecasting.outlook import NoOutlook
 from foresize_forecast.prometheus import HistoryAnswer, ended_runs
 from foresize_forecast.prometheus.podruns import remembered
-from foresize_forecast.runreview import RunsKnown
-from foresize_forecast.runs import MIN_RUNS, RunHistory, upcoming
-from foresize_forecast.runs_digest import Pace, PastRun, RunDigest
-from foresize_forecast.runs_plan import Basis
+from foresize_forecast.runs.attempt import Basis
+from foresize_forecast.runs.digest import Pace, PastRun, RunDigest
+from foresize_forecast.runs.nextrun import MIN_RUNS, RunHistory, upcoming
 from foresize_forecast.series import Grid
-from foresize_forecast.state import RUNS_KEPT, RunsKept
+from foresize_forecast.workloads.runreview import RunsKnown
 
 TOO_FEW = "TooFewRuns"
 NO_RUNS = NoOutlook(TOO_FEW, "none of its runs has been measured in the policy's window")

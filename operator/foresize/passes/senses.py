@@ -7,15 +7,15 @@ from dataclasses import dataclass, field, replace
 
 from foresize.fitting.fits import FIT_FAILED
 from foresize.passes.managed import Managed
-from foresize_forecast.apart import Foretold
-from foresize_forecast.fast import Recent
-from foresize_forecast.idle import Activity
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.deciding.fast import Recent
+from foresize_forecast.deciding.stalls import Waiting
+from foresize_forecast.forecasting.outlook import NoOutlook
+from foresize_forecast.moving.idle import Activity
 from foresize_forecast.pods import Kill, PodView
-from foresize_forecast.runreview import RunsKnown
-from foresize_forecast.stalls import Waiting
-from foresize_forecast.workload import Observation
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.workloads.apart import Foretold
+from foresize_forecast.workloads.review import Observation
+from foresize_forecast.workloads.runreview import RunsKnown
 
 Key = tuple[str, str]
 

@@ -9,10 +9,10 @@ from dataclasses import replace
 from foresize.config.settings import Settings
 from foresize.passes.senses import Foreseen, Senses
 from foresize.sources.reader import Reader
-from foresize_forecast.fast import Recent
+from foresize_forecast.deciding.fast import Recent
+from foresize_forecast.deciding.stalls import Waiting
 from foresize_forecast.pods import PodView
 from foresize_forecast.prometheus import ContainerOfPod, NewestSamples, Refusal, RefusalKind
-from foresize_forecast.stalls import Waiting
 
 logger = logging.getLogger(__name__)
 

@@ -23,10 +23,10 @@ from foresize.passes.managed import Managed
 from foresize.reporting.events import Events
 from foresize.reporting.forecasts import Look
 from foresize.reporting.records import Records
-from foresize_forecast.disruption import closed
-from foresize_forecast.idle import IdleAction, workload_idleness
-from foresize_forecast.scaletozero import PAUSE_S, Decision, Seen, Step, decided
-from foresize_forecast.state import Sleep, SleepPhase
+from foresize_forecast.deciding.state import Sleep, SleepPhase
+from foresize_forecast.moving.disruption import closed
+from foresize_forecast.moving.idle import IdleAction, workload_idleness
+from foresize_forecast.moving.scaletozero import PAUSE_S, Decision, Seen, Step, decided
 
 logger = logging.getLogger(__name__)
 

@@ -16,13 +16,13 @@ from foresize.passes.managed import Managed
 from foresize.reporting.events import Events
 from foresize.reporting.forecasts import Look
 from foresize.reporting.records import Records
-from foresize_forecast.disruption import Past, no_rollout
-from foresize_forecast.podchange import Proven
+from foresize_forecast.deciding.state import TemplateWrite
+from foresize_forecast.moving.disruption import Past, no_rollout
 from foresize_forecast.reasons import Blocked, Obstacle
+from foresize_forecast.resizing.podchange import Proven
+from foresize_forecast.resizing.templateplan import NOTHING, TemplateNeeds, TemplatePlan, planned
 from foresize_forecast.sizes import Size
-from foresize_forecast.state import TemplateWrite
-from foresize_forecast.templateplan import NOTHING, TemplateNeeds, TemplatePlan, planned
-from foresize_forecast.workload import creation_sizes, proven
+from foresize_forecast.workloads.review import creation_sizes, proven
 
 logger = logging.getLogger(__name__)
 

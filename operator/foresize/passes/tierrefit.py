@@ -10,17 +10,17 @@ import numpy as np
 from foresize.cluster.guard import Assignment
 from foresize.fitting.fits import Fitter
 from foresize.passes.managed import Managed
-from foresize_forecast.apart import Foretold
+from foresize_forecast.deciding.state import WorkloadState
+from foresize_forecast.forecasting.outlook import NoOutlook
+from foresize_forecast.forecasting.tiers import FEWEST, MOST_PODS
 from foresize_forecast.foresee import Wish
-from foresize_forecast.outlook import NoOutlook
-from foresize_forecast.plan import Forecasted
 from foresize_forecast.pods import Kill, PodView
 from foresize_forecast.prometheus import ContainerOfPod, HistoryAnswer
 from foresize_forecast.prometheus.podparts import PartHistory, Splitting, parts
 from foresize_forecast.prometheus.samples import Samples
 from foresize_forecast.series import ContainerKey, History
-from foresize_forecast.state import WorkloadState
-from foresize_forecast.tiers import FEWEST, MOST_PODS
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.workloads.apart import Foretold
 
 Key = tuple[str, str]
 

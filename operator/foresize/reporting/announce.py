@@ -8,12 +8,12 @@ from foresize.config.quantities import people
 from foresize.reporting.events import Events, Regarding
 from foresize.reporting.forecasts import Look, present, time_to_limit
 from foresize.reporting.partrows import named, pods_of
-from foresize_forecast.canary import obstacle
-from foresize_forecast.idle import workload_idleness
-from foresize_forecast.outlook import ShapeKind
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.deciding.state import Stage
+from foresize_forecast.forecasting.outlook import ShapeKind
+from foresize_forecast.moving.idle import workload_idleness
 from foresize_forecast.reasons import Obstacle, Reason
-from foresize_forecast.state import Stage
+from foresize_forecast.resizing.canary import obstacle
+from foresize_forecast.sizing.plan import Forecasted
 
 DAY_S = 86_400
 

@@ -17,11 +17,11 @@ from prometheus_client.metrics import MetricWrapperBase
 from foresize import metrics
 from foresize.reporting.forecasts import Look, present, wanted
 from foresize.reporting.parties import parties
-from foresize_forecast.outlook import ShapeKind
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.forecasting.outlook import ShapeKind
 from foresize_forecast.pods import ResizePhase
 from foresize_forecast.reasons import Obstacle, Reason
 from foresize_forecast.sizes import Size
+from foresize_forecast.sizing.plan import Forecasted
 
 SIZES = (metrics.REQUEST, metrics.LIMIT, metrics.WANTED_REQUEST, metrics.WANTED_LIMIT)
 OF_CONTAINERS = (

@@ -8,16 +8,16 @@ from typing import Any
 
 from foresize.config.quantities import about, quantity, timestamp
 from foresize.reporting.partrows import hot_row, part_rows
-from foresize_forecast.decide import Verdict
-from foresize_forecast.idle import Doing, Idleness, workload_idleness
-from foresize_forecast.moves import Wish
-from foresize_forecast.outlook import NoOutlook, Outlook, Score, ShapeKind
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.deciding.decide import Verdict
+from foresize_forecast.deciding.state import ContainerState, Eviction
+from foresize_forecast.forecasting.outlook import NoOutlook, Outlook, Score, ShapeKind
+from foresize_forecast.moving.idle import Doing, Idleness, workload_idleness
+from foresize_forecast.moving.moves import Wish
 from foresize_forecast.reasons import Blocked, Obstacle
-from foresize_forecast.runs_plan import Basis, RunPlan
+from foresize_forecast.runs.attempt import Basis, RunPlan
 from foresize_forecast.sizes import Size, rounded_up
-from foresize_forecast.state import ContainerState, Eviction
-from foresize_forecast.workload import Observation, Review
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.workloads.review import Observation, Review
 
 MAX_ROWS = 100
 """Containers in one object: etcd takes 1.5 MiB, and a reader less."""

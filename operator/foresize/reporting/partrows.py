@@ -7,11 +7,11 @@ from itertools import islice
 from typing import Any
 
 from foresize.config.quantities import quantity
-from foresize_forecast.plan import Forecasted
+from foresize_forecast.forecasting.skew import hottest
 from foresize_forecast.pods import PodView
 from foresize_forecast.sizes import Size, rounded_up
-from foresize_forecast.skew import hottest
-from foresize_forecast.workload import Apart, Observation, Review
+from foresize_forecast.sizing.plan import Forecasted
+from foresize_forecast.workloads.review import Apart, Observation, Review
 
 MOST_NAMED = 10
 """Replicas of a tier that are named; a DaemonSet has thousands."""

@@ -12,7 +12,7 @@ from foresize.config.policy import Policy, PolicyProblem
 from foresize.config.quantities import instant_s, quantity, timestamp
 from foresize.reporting.forecasts import Look, evicted, present, wanted
 from foresize.reporting.records import REPORT_EVERY_S
-from foresize_forecast.idle import IdleAction
+from foresize_forecast.moving.idle import IdleAction
 from foresize_forecast.node import Relief, told
 from foresize_forecast.prometheus import Refusal
 from foresize_forecast.reasons import Obstacle

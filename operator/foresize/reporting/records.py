@@ -19,9 +19,9 @@ from foresize.config.quantities import instant_s, timestamp
 from foresize.kube.kubeapi import Api, ApiError, Conflict, NotFound
 from foresize.reporting.deeds import deeds
 from foresize.reporting.events import Regarding
-from foresize_forecast.disruption import Past, disruptions
-from foresize_forecast.state import Sleep, WorkloadState
-from foresize_forecast.stored import dump, load
+from foresize_forecast.deciding.state import Sleep, WorkloadState
+from foresize_forecast.deciding.stored import dump, load
+from foresize_forecast.moving.disruption import Past, disruptions
 
 logger = logging.getLogger(__name__)
 

@@ -14,7 +14,8 @@ from typing import Any
 
 from foresize.config.quantities import memory_bytes
 from foresize.kube.kubeapi import Api, ApiError, Forbidden, NotFound
-from foresize_forecast.idle import Activity
+from foresize_forecast.deciding.stalls import Waiting
+from foresize_forecast.moving.idle import Activity
 from foresize_forecast.pods import Kill
 from foresize_forecast.prometheus import (
     ContainerOfPod,
@@ -34,7 +35,6 @@ from foresize_forecast.sampled import (
     with_samples,
 )
 from foresize_forecast.series import Grid
-from foresize_forecast.stalls import Waiting
 
 logger = logging.getLogger(__name__)
 

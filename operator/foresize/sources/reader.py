@@ -6,11 +6,11 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Protocol
 
 from foresize_forecast import prometheus
-from foresize_forecast.idle import Activity
+from foresize_forecast.deciding.stalls import Waiting
+from foresize_forecast.moving.idle import Activity
 from foresize_forecast.pods import Kill
 from foresize_forecast.prometheus import ContainerOfPod, HistoryAnswer, HistoryRequest, NewestSamples, Refusal, Source
 from foresize_forecast.series import Grid
-from foresize_forecast.stalls import Waiting
 
 Key = tuple[str, str]
 
