@@ -41,8 +41,7 @@ print(json.dumps([held[:, 1:].tolist(), [record.counts.tolist() for record in re
 COMPILED = """
 import numpy as np
 from numba.core.registry import CPUDispatcher
-from foresize_forecast.forecasting import jumps
-from foresize_forecast.forecasting import levels
+from foresize_forecast.forecasting import jumps, levels
 from foresize_forecast.sizing import plan
 from foresize_forecast import warmup
 from foresize_forecast.exactprophet import paths, projection, search
