@@ -23,8 +23,8 @@ USERS = {
 SERVICE = "kubernetes.default.svc"
 ISSUER = f"https://{SERVICE}.cluster.local"
 READS = ["get", "list", "watch"]
-CHART_ACCOUNTS = "system:serviceaccounts:foresize"
-"""The group of the accounts in the namespace that the chart is installed into."""
+CHART_ACCOUNTS = ["system:serviceaccounts:foresize", "system:serviceaccounts:pages"]
+"""The groups of the accounts in the namespaces that the chart is installed into: whole, and the pages alone."""
 BOOT_DEADLINE_S = 60.0
 
 
@@ -180,7 +180,7 @@ def _audit_flags(state: Path, level: str) -> list[str]:
         "kind": "Policy",
         "omitStages": ["RequestReceived"],
         "rules": [
-            {"level": "Metadata", "userGroups": [CHART_ACCOUNTS], "verbs": READS},
+            {"level": "Metadata", "userGroups": CHART_ACCOUNTS, "verbs": READS},
             {"level": "None", "verbs": READS},
             {"level": "Metadata", "resources": [{"group": "coordination.k8s.io", "resources": ["leases"]}]},
             {"level": "Metadata", "resources": [{"group": "", "resources": ["secrets", "serviceaccounts/token"]}]},

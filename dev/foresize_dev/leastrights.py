@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 import uuid
@@ -25,7 +26,9 @@ from foresize_dev.places import CHART
 Json = dict[str, Any]
 FOLDER = "FORESIZE_CALLS"
 """Names the folder; without it nothing is recorded."""
-PREFIX = f"system:serviceaccount:{helm.NAMESPACE}:"
+PAGES = "pages"
+"""A second release, of the pages alone, is called so in the tests; its accounts count as the chart's own."""
+ACCOUNTS = re.compile(rf"system:serviceaccount:(?P<release>{helm.RELEASE}|{PAGES}):(?P=release)(?P<part>-[a-z-]+)?")
 EVERYTHING = (
     {
         "evictions": {"enabled": True},
@@ -50,6 +53,16 @@ ASKED_IN_VAIN: dict[tuple[str, str, str], str] = dict.fromkeys(
         ("foresize", "admissionregistration.k8s.io", "mutatingwebhookconfigurations"),
     ],
     "`foresize doctor` in the operator's pod looks whether new pods are sized, and says where it may not look",
+) | dict.fromkeys(
+    [
+        ("foresize-ui", "", "configmaps"),
+        ("foresize-ui", "", "limitranges"),
+        ("foresize-ui", "", "nodes"),
+        ("foresize-ui", "", "resourcequotas"),
+        ("foresize-ui", "autoscaling", "horizontalpodautoscalers"),
+        ("foresize-ui", "autoscaling.k8s.io", "verticalpodautoscalers"),
+    ],
+    "the pages gather as the operator does; what bounds a size is in none of them",
 )
 """(account, group, resource) that is read where somebody lets it, and why it is not granted."""
 
@@ -71,12 +84,13 @@ def record(log: AuditLog) -> None:
         return
     found: dict[bool, set[Call]] = {True: set(), False: set()}
     for event in log.events():
-        user, target = event["user"].get("username", ""), event.get("objectRef")
-        if user.startswith(PREFIX) and target:
+        user, target = ACCOUNTS.fullmatch(event["user"].get("username", "")), event.get("objectRef")
+        if user and target:
             forbidden = event.get("annotations", {}).get("authorization.k8s.io/decision") == "forbid"
             sub = f"/{target['subresource']}" if "subresource" in target else ""
             resource = f"{target['resource']}{sub}"
-            found[forbidden].add(Call(user.removeprefix(PREFIX), target.get("apiGroup", ""), resource, event["verb"]))
+            account = f"{helm.RELEASE}{user['part'] or ''}"
+            found[forbidden].add(Call(account, target.get("apiGroup", ""), resource, event["verb"]))
     told = {"used": sorted(found[False]), "refused": sorted(found[True])}
     (Path(folder) / f"{uuid.uuid4().hex}.json").write_text(json.dumps(told))
 

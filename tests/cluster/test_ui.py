@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http
 import json
 import os
 import sys
@@ -16,7 +17,7 @@ from typing import Any
 import pytest
 
 from browser import CHROMIUM, Browser, browser, go, run
-from foresize_dev import accounts, helm, network, parts, processes, workloads
+from foresize_dev import accounts, helm, leastrights, network, parts, processes, workloads
 from foresize_dev.cluster import Cluster, KubectlError
 from foresize_dev.fixtures import StartOperator, StartPrometheus
 from foresize_dev.operator_process import PROGRAM
@@ -59,7 +60,7 @@ class Ui:
 @contextmanager
 def served(cluster: Cluster, prometheus_url: str) -> Iterator[Ui]:
     """A process with the rights of the chart's account, behind a Service."""
-    own = "pages"
+    own = leastrights.PAGES
     values = {"fullnameOverride": own, "crds": {"enabled": False}, "operator": {"enabled": False}}
     off = {"admission": {"mode": "none"}, "metrics": {"service": {"enabled": False}}}
     options = ["--namespace", own, "--create-namespace", "--values", "-"]
@@ -116,7 +117,8 @@ def test_each_reader_sees_what_they_may(
 ) -> None:
     """Nobody without a token; one namespace with its viewer's; signed in through the API server, in a browser."""
     server = prometheus(history=past(deploy(cluster, namespace), 100))
-    cluster.apply(policy(), namespace=namespace)
+    deploy(cluster, namespace, "other")
+    cluster.apply(policy(), policy("other", "other"), *lost(), namespace=namespace)
     operator(server.url)
     wait_for("a forecast", lambda: forecast(cluster, namespace).get("summary", {}).get("peak"), 40)
     here = f"/w/{namespace}/Deployment/web"
@@ -131,6 +133,10 @@ def test_each_reader_sees_what_they_may(
         assert (200, True) == (code, f'href="w/{namespace}/Deployment/web"' in fleet)
         code, page = ui.ask(token, here)
         assert (200, True, True) == (code, "<svg" in page, "RecentPeak" in page), page
+        cluster.apply(nowhere(namespace))
+        wait_for(
+            "another's page", lambda: ui.ask(token, f"/w/{namespace}/Deployment/other")[0] == http.HTTPStatus.OK, 40
+        )
 
         # Of use for nothing else: the API server does not take it.
         anonymous = ("--kubeconfig=/dev/null", f"--server={cluster.api.server}", "--insecure-skip-tls-verify")
@@ -144,6 +150,20 @@ def test_each_reader_sees_what_they_may(
 
         with kubectl_proxy(cluster) as base, browser() as driven:
             signed_in(driven, f"{base}{ui.proxied}/", token, namespace, Path(SHOWN) if SHOWN else tmp_path)
+
+
+def lost() -> Iterator[Json]:
+    """Policies about what is not there, of each kind: pages bear them."""
+    versions = {"Pod": "v1", "CronJob": "batch/v1", "Job": "batch/v1"}
+    for kind in (*versions, "Deployment", "StatefulSet", "DaemonSet", "ReplicaSet"):
+        ref = {"apiVersion": versions.get(kind, "apps/v1"), "kind": kind, "name": "lost"}
+        yield policy(f"lost-{kind.lower()}") | {"spec": policy()["spec"] | {"target": {"ref": ref}}}
+
+
+def nowhere(namespace: str) -> Json:
+    """A policy of the cluster about no namespace."""
+    made = policy(f"nowhere-{namespace}", namespaceSelector={"matchLabels": {"nowhere": namespace}})
+    return made | {"kind": "ClusterMemoryPolicy"}
 
 
 @contextmanager

@@ -12,9 +12,9 @@ import numpy as np
 from foresize_forecast.series import FloatArray, peaks
 from foresize_forecast.sizes import MIB
 
-WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 560, 190, 58, 22, 8
-EDGE = 24
-"""A date nearer to the right edge than half its width ends there."""
+WIDTH, HEIGHT, LEFT, BOTTOM, TOP = 560, 190, 66, 22, 8
+EDGE = 26
+"""A date nearer to the right edge than half its width has its line only: it would be cut off, or meet another."""
 MOST_POINTS = 420
 """More would not be seen at this width."""
 GIB = 1024.0
@@ -121,8 +121,8 @@ def _axes(frame: _Frame, curve: Curve, factor: int) -> list[str]:
         x = frame.x((day_s - curve.start_s) / curve.step_s / factor)
         name = datetime.fromtimestamp(day_s, UTC).strftime("%d %b")
         parts.append(f'<line class="grid" x1="{x:.1f}" x2="{x:.1f}" y1="{TOP}" y2="{HEIGHT - BOTTOM}"/>')
-        anchor = "end" if x > WIDTH - EDGE else "middle"
-        parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 7}" text-anchor="{anchor}">{name}</text>')
+        if x <= WIDTH - EDGE:
+            parts.append(f'<text x="{x:.1f}" y="{HEIGHT - 7}" text-anchor="middle">{name}</text>')
     return parts
 
 
