@@ -83,12 +83,15 @@ def with_samples(known: Sampled, samples: Iterable[tuple[ContainerOfPod, float, 
     What is not newer than what is known of a container, from the future, or cannot be memory is left out. Where there
     is no room for all, those go that have not been seen for longest; if all are seen, the new ones are left out.
     """
-    containers, left_out, intervals = dict(known.containers), 0, set[int]()
+    containers, left_out, intervals, is_full = dict(known.containers), 0, set[int](), False
     for of, at_s, value in samples:
         if not (isfinite(at_s) and 0 < value < LARGEST_BYTES and at_s <= now_s + CLOCK_SKEW_S):
             continue
         before = containers.get(of)
-        if before is None and len(containers) >= MOST_CONTAINERS and not _made_room(containers, now_s):
+        if before is None and len(containers) >= MOST_CONTAINERS:
+            # Who is full once stays so: what is seen here only gets newer, and nobody is looked through for each.
+            is_full = is_full or not _made_room(containers, now_s)
+        if before is None and is_full:
             left_out += 1
         elif before is None or at_s > before.times_s[-1]:
             containers[of] = _grown(before, at_s, value)
